@@ -1,0 +1,108 @@
+import { accessSync, constants, type Stats, statSync } from "node:fs";
+import { delimiter, resolve } from "node:path";
+import type { Configuration, Definition } from "./definition.ts";
+import { compileTemplate, placeholders, withoutCase } from "./template.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Check = (definition: Definition, environment: Environment) => string | false;
+
+const CHECKS: readonly Check[] = [
+  workingDirectory,
+  program,
+  refusableByEveryMessage,
+  lookalike,
+  leadingMinus,
+  noTime,
+  ownVariables,
+  notActedOn,
+];
+
+/**
+ * What is allowed in a configuration but is most likely not meant: one sentence each, with the definition's name.
+ * Programs are looked for in the `PATH` of `environment`.
+ */
+export function checkConfiguration(configuration: Configuration, environment: Environment = process.env): string[] {
+  return [...configuration.definitions.values()].flatMap((definition) =>
+    CHECKS.map((check) => check(definition, environment))
+      .filter((warning) => warning !== false)
+      .map((warning) => `jobs.${definition.name}: ${warning}`),
+  );
+}
+
+function workingDirectory({ cwd }: Definition): string | false {
+  return !statusOf(cwd)?.isDirectory() && `The directory ${cwd} is not there.`;
+}
+
+function program(definition: Definition, environment: Environment): string | false {
+  const name = definition.command[0] ?? "";
+  const places = placesOf(name, definition, environment);
+  if (places.some(isExecutable)) return false;
+  if (!name.includes("/")) return `The program ${name} is not in PATH.`;
+  return isFile(places[0]) ? `The program ${places[0]} is not executable.` : `The program ${places[0]} is not there.`;
+}
+
+function placesOf(name: string, { cwd, environment }: Definition, outer: Environment): string[] {
+  if (name.includes("/")) return [resolve(cwd, name)];
+  const path = environment["PATH"] ?? outer["PATH"] ?? "/usr/bin:/bin";
+  return path.split(delimiter).map((directory) => resolve(cwd, directory, name));
+}
+
+const isFile = (path: string | undefined): boolean => path !== undefined && (statusOf(path)?.isFile() ?? false);
+
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isExecutable(path: string): boolean {
+  if (!isFile(path)) return false;
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refusableByEveryMessage({ command }: Definition): string | false {
+  const used = placeholders(compileTemplate(command));
+  if (used.length === 0 || used.some(({ source }) => source.from === "parameter")) return false;
+  return `Its command names no parameter of its own, only ${used[0]?.written}: it rejects every message without that.`;
+}
+
+const LOOKALIKE = /\{(?:params?|parameters?|body|attr|attributes?)[.}][^{}\s]*\}?/i;
+
+function lookalike({ command }: Definition): string | false {
+  const literals = compileTemplate(command).flat();
+  const found = literals.find((piece): piece is string => typeof piece === "string" && LOOKALIKE.test(piece));
+  if (found === undefined) return false;
+  return `${LOOKALIKE.exec(found)?.[0]} looks like a placeholder but is none, so the program gets it as it is written.`;
+}
+
+function leadingMinus({ command, parameters }: Definition): string | false {
+  const leading = compileTemplate(command).map(([first]) => first);
+  const negative = leading.find((piece) => {
+    if (typeof piece !== "object" || piece.source.from !== "parameter") return false;
+    const parameter = withoutCase(parameters, piece.source.name);
+    return parameter?.min !== undefined && parameter.min < 0 && !parameter.allowLeadingDash;
+  });
+  if (typeof negative !== "object") return false;
+  return `${negative.written} may be negative, but no value that begins with \`-\` is passed without \`allow_leading_dash\`.`;
+}
+
+function noTime({ limits }: Definition): string | false {
+  return limits.timeoutMs === 0 && "`timeout` is 0, which leaves no time at all; leave it out for no limit.";
+}
+
+function ownVariables({ environment, passEnvironment }: Definition): string | false {
+  const own = [...Object.keys(environment), ...passEnvironment].find((name) => name.startsWith("REEVE_"));
+  return own !== undefined && `The variable ${own} may be overwritten: names that begin with REEVE_ are Reeve's own.`;
+}
+
+function notActedOn({ exitHandler, route }: Definition): string | false {
+  if (exitHandler !== undefined) return "`exit_handler` is not acted on by this version.";
+  return route !== undefined && "`route` is not acted on by this version.";
+}

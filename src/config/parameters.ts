@@ -1,0 +1,92 @@
+import { usageError } from "../errors.ts";
+import type { Definition, ParameterDefinition } from "./definition.ts";
+import type { ParameterValue } from "./template.ts";
+import { checkText } from "./values.ts";
+import { shown, suggestion } from "./wording.ts";
+
+/** One parameter as it was given: by its value, or by the path of a file. */
+export interface GivenParameter {
+  name: string;
+  value: string;
+  file?: string;
+}
+
+type Outcome = { value: string | string[] } | { problems: string[] } | "absent";
+
+/**
+ * The values that a job of this definition gets, by the declared spelling of their names. Names are compared without
+ * case, an empty value is the default; a parameter that has neither a value nor a default is not in the result.
+ *
+ * @throws ReeveError (usage) that names everything that is wrong; the value of a secret is never in it.
+ */
+export function checkParameters(definition: Definition, given: readonly GivenParameter[]): Map<string, ParameterValue> {
+  const values = new Map<string, ParameterValue>();
+  const problems = undeclared(definition, given);
+  for (const [name, parameter] of definition.parameters) {
+    const outcome = outcomeOf(name, parameter, given.filter(isFor(name)));
+    if (outcome === "absent") continue;
+    if ("problems" in outcome) problems.push(...outcome.problems);
+    else values.set(name, { value: outcome.value, definition: parameter });
+  }
+  if (problems.length > 0) throw usageError(problems.join(" "));
+  return values;
+}
+
+const isFor = (name: string) => {
+  const wanted = name.toLowerCase();
+  return (one: GivenParameter): boolean => one.name.toLowerCase() === wanted && (one.file ?? one.value) !== "";
+};
+
+function undeclared(definition: Definition, given: readonly GivenParameter[]): string[] {
+  const declared = [...definition.parameters.keys()];
+  const known = new Set(declared.map((name) => name.toLowerCase()));
+  const strangers = new Set(given.map((one) => one.name).filter((name) => !known.has(name.toLowerCase())));
+  return [...strangers].map((name) => sentence(definition.name, name, declared));
+}
+
+function sentence(job: string, name: string, declared: string[]): string {
+  return `The job ${job} has no parameter ${shown(name)}${suggestion(name, declared) || "."}`;
+}
+
+function outcomeOf(name: string, definition: ParameterDefinition, given: GivenParameter[]): Outcome {
+  if (given.length === 0) return withoutValue(name, definition);
+  const misplaced = given.some((one) => (one.file !== undefined) !== (definition.kind === "file"));
+  if (misplaced) return { problems: [wayProblem(name, definition)] };
+  const checked = given.map((one) => checkOne(name, definition, one.file ?? one.value));
+  const problems = checked.flatMap((one) => ("problem" in one ? [one.problem] : []));
+  if (problems.length > 0) return { problems };
+  return oneOrList(
+    name,
+    definition,
+    checked.flatMap((one) => ("text" in one ? [one.text] : [])),
+  );
+}
+
+function oneOrList(name: string, definition: ParameterDefinition, texts: string[]): Outcome {
+  if (definition.kind === "strings") return { value: texts };
+  const [text, another] = texts;
+  if (text === undefined) return "absent";
+  if (another === undefined) return { value: text };
+  return { problems: [`The parameter \`${name}\` is given ${texts.length} times, but it is not a list.`] };
+}
+
+function withoutValue(name: string, definition: ParameterDefinition): Outcome {
+  if (definition.default !== undefined) return { value: definition.default };
+  return definition.required ? { problems: [`The parameter \`${name}\` is required.`] } : "absent";
+}
+
+function wayProblem(name: string, definition: ParameterDefinition): string {
+  if (definition.kind === "file") return `The parameter \`${name}\` is a file and must be given by its path.`;
+  return `The parameter \`${name}\` is not a file and must be given by its value.`;
+}
+
+function checkOne(
+  name: string,
+  definition: ParameterDefinition,
+  given: string,
+): { text: string } | { problem: string } {
+  const checked = checkText(definition, given);
+  if ("text" in checked) return checked;
+  const value = definition.secret ? "" : ` (given: ${shown(given)})`;
+  return { problem: `The parameter \`${name}\` ${checked.problem}${value}.` };
+}

@@ -1,0 +1,201 @@
+import * as v from "valibot";
+import {
+  DEFAULT_LIMITS,
+  type Definition,
+  type Limits,
+  type ParameterDefinition,
+  type QueueDefinition,
+  STOP_SIGNALS,
+} from "./definition.ts";
+import { exitCodeProblems, type Problem, templateProblems } from "./problems.ts";
+import { parameters } from "./parameter-schema.ts";
+import {
+  count,
+  duration,
+  issueAt,
+  lostKeyProblems,
+  NAME,
+  NAME_SENTENCE,
+  named,
+  nonEmpty,
+  oneOf,
+  openTable,
+  optional,
+  passable,
+  positiveDuration,
+  present,
+  someOf,
+  table,
+  text,
+} from "./schema-parts.ts";
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const VARIABLE_SENTENCE = "must begin with a letter or `_`, and have only letters, digits and `_`";
+
+/** Names that the service's own paths have, so that no definition can. */
+const RESERVED = ["jobs", "metrics", "health", "capabilities", "static", "events", "admin", "api", "index"];
+
+const words = someOf(passable, 'must be a list of words, such as ["sh", "-c", "…"]');
+const putBack = oneOf(["release", "fail"]);
+const exitCodes = v.array(
+  v.pipe(count(1), v.maxValue(255, "must be at most 255")),
+  "must be a list of exit codes, such as [65]",
+);
+
+const limitEntries = {
+  timeout: optional(duration),
+  grace: optional(duration),
+  max_attempts: optional(count(1)),
+  max_lost: optional(count(1)),
+  execution_duration: optional(duration),
+  on_lost: optional(putBack),
+  on_signal: optional(putBack),
+  reject: optional(exitCodes),
+  release: optional(exitCodes),
+  release_delay: optional(duration),
+  backoff: optional(duration),
+  backoff_cap: optional(duration),
+  output: optional(oneOf(["log", "separate"])),
+  stop_signal: optional(oneOf(STOP_SIGNALS)),
+};
+
+const templateEntries = {
+  command: words,
+  params: optional(parameters),
+  exit_handler: optional(words),
+};
+
+const jobTable = table({
+  ...templateEntries,
+  env: optional(named(VARIABLE, VARIABLE_SENTENCE, passable)),
+  pass_env: optional(v.array(v.pipe(text(), v.regex(VARIABLE, VARIABLE_SENTENCE)), "must be a list of names")),
+  cwd: optional(nonEmpty),
+  description: optional(text()),
+  route: optional(table({ attribute: nonEmpty, equals: text() })),
+  ...limitEntries,
+});
+
+type JobTable = v.InferOutput<typeof jobTable>;
+
+const job = v.pipe(
+  jobTable,
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (dataset.typed) for (const problem of jobProblems(dataset.value)) addIssue(issueAt(problem));
+  }),
+  v.transform(toDefinition),
+);
+
+function jobProblems(given: JobTable): Problem[] {
+  const { backoffBaseMs, backoffCapMs } = toLimits(given);
+  const capped = backoffCapMs < backoffBaseMs;
+  return [
+    ...exitCodeProblems(given.reject ?? [], given.release ?? []),
+    ...(capped ? [{ path: [given.backoff_cap === undefined ? "backoff" : "backoff_cap"], message: CAP_SENTENCE }] : []),
+  ];
+}
+
+const CAP_SENTENCE = "leaves `backoff_cap` below `backoff`";
+
+// Apart from the rest of a job, so that a wrong limit does not hide that a placeholder is wrong as well.
+const jobTemplates = v.pipe(
+  openTable(templateEntries),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { command, exit_handler: exitHandler = [], params = new Map<string, ParameterDefinition>() } = dataset.value;
+    for (const problem of under("command", templateProblems(command, params))) addIssue(issueAt(problem));
+    for (const problem of under("exit_handler", templateProblems(exitHandler, params))) addIssue(issueAt(problem));
+  }),
+);
+
+const under = (key: string, problems: Problem[]): Problem[] =>
+  problems.map(({ path, message }) => ({ path: [key, ...path], message }));
+
+/** A definition but for its name and with its directory as written, since neither is known to the table itself. */
+export type NamelessDefinition = Omit<Definition, "name" | "cwd"> & { cwd?: string };
+
+function toDefinition(given: JobTable): NamelessDefinition {
+  const { description, route, cwd, exit_handler: exitHandler } = given;
+  return {
+    command: given.command,
+    parameters: given.params ?? new Map<string, ParameterDefinition>(),
+    limits: toLimits(given),
+    environment: given.env ?? {},
+    passEnvironment: given.pass_env ?? [],
+    ...present({ description, route, cwd, exitHandler }),
+  };
+}
+
+function toLimits(given: JobTable): Limits {
+  const { execution_duration: executionDuration, output } = given;
+  const said = {
+    timeoutMs: given.timeout,
+    graceMs: given.grace,
+    maxAttempts: given.max_attempts,
+    maxLost: given.max_lost,
+    executionDuration: executionDuration === undefined ? undefined : Math.ceil(executionDuration / 1000),
+    onLost: given.on_lost,
+    onSignal: given.on_signal,
+    rejectCodes: given.reject,
+    releaseCodes: given.release,
+    releaseDelayMs: given.release_delay,
+    backoffBaseMs: given.backoff,
+    backoffCapMs: given.backoff_cap,
+    output,
+    stopSignal: given.stop_signal,
+  };
+  return { ...DEFAULT_LIMITS, ...present(said) };
+}
+
+const URL_FORM = /^https?:\/\/[^\s/]+/;
+
+const queue = v.pipe(
+  table({
+    type: optional(oneOf(["sqlite", "sqs"])),
+    url: optional(v.pipe(text(), v.regex(URL_FORM, "must be a URL that begins with https:// or http://"))),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { type, url } = dataset.value;
+    if (url === undefined && type !== "sqlite") addIssue({ message: 'needs a `url`, or `type = "sqlite"`' });
+    if (url !== undefined && type === "sqlite")
+      addIssue(issueAt({ path: ["url"], message: "means nothing for sqlite" }));
+  }),
+  v.transform(({ url }): QueueDefinition => (url === undefined ? { type: "sqlite" } : { type: "sqs", url })),
+);
+
+/** The shape of `reeve.toml`: the only place that knows its keys. */
+const configurationTable = table({
+  store: optional(table({ path: optional(nonEmpty), durability: optional(oneOf(["full", "normal"])) })),
+  worker: optional(
+    table({
+      concurrency: optional(count(1)),
+      recovery_interval: optional(positiveDuration),
+      stop_budget: optional(positiveDuration),
+      connect_timeout: optional(duration),
+    }),
+  ),
+  queues: optional(named(NAME, NAME_SENTENCE, queue)),
+  jobs: optional(named(NAME, NAME_SENTENCE, job, RESERVED)),
+});
+
+/** What a right `reeve.toml` comes to, before the defaults. */
+export type ConfigurationTable = v.InferOutput<typeof configurationTable>;
+
+/** What a TOML document comes to, or everything that is wrong with it. */
+export function checkDocument(document: unknown): { table: ConfigurationTable } | { problems: Problem[] } {
+  const result = v.safeParse(configurationTable, document);
+  const templates = v.safeParse(openTable({ jobs: optional(named(NAME, NAME_SENTENCE, jobTemplates)) }), document);
+  const issues = [...(result.issues ?? []), ...(templates.issues ?? [])];
+  const problems = distinct([...lostKeyProblems(document), ...issues.map(toProblem)]);
+  return result.success && problems.length === 0 ? { table: result.output } : { problems };
+}
+
+/** Both looks at a document find what is wrong with the keys that they share. */
+const distinct = (problems: Problem[]): Problem[] => [
+  ...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values(),
+];
+
+const toProblem = ({ path, message }: v.BaseIssue<unknown>): Problem => ({
+  path: path?.map(({ key }) => String(key)) ?? [],
+  message,
+});

@@ -1,0 +1,108 @@
+import { dlopen } from "bun:ffi";
+import { Database as BunDatabase } from "bun:sqlite";
+import { libcFrom, openLibrary as open, type Symbols } from "./libc.ts";
+import type {
+  Database,
+  DatabaseOptions,
+  Exit,
+  Libc,
+  ResourceUsage,
+  Runtime,
+  SpawnOptions,
+  SpawnedProcess,
+  SqlValue,
+} from "./port.ts";
+
+function openDatabase(path: string, options: DatabaseOptions): Database {
+  const database = new BunDatabase(path, { readwrite: true, create: options.create });
+  return {
+    prepare<Row>(sql: string) {
+      const statement = database.prepare<Row, SqlValue[]>(sql);
+      return {
+        all: (...values: SqlValue[]) => statement.all(...values),
+        get: (...values: SqlValue[]) => statement.get(...values) ?? undefined,
+        run: (...values: SqlValue[]) => statement.run(...values).changes,
+      };
+    },
+    exec: (sql) => void database.run(sql),
+    close: () => database.close(true),
+    resultCode: (error) =>
+      error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno & 0xff : null,
+  };
+}
+
+function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
+  const child = Bun.spawn([...argv], {
+    cwd: options.cwd,
+    env: options.environment,
+    // Bun passes on exactly these and closes the rest (close-on-exec is set on all it opens).
+    stdio: [...options.descriptors],
+    detached: true,
+    onExit: (subprocess) => options.onExit(exitOf(subprocess)),
+  });
+  return { pid: child.pid };
+}
+
+function exitOf(child: Bun.Subprocess): Exit {
+  // A real-time signal has no name: it comes as a number, which the type does not say.
+  const signal: string | number | null = child.signalCode;
+  return {
+    code: signal === null ? child.exitCode : null,
+    signal: typeof signal === "number" ? `SIG${signal}` : signal,
+    failure: null,
+    usage: usageOf(child),
+  };
+}
+
+function usageOf(child: Bun.Subprocess): ResourceUsage | null {
+  const usage = child.resourceUsage();
+  if (!usage) return null;
+  return {
+    userMicroseconds: Number(usage.cpuTime.user),
+    systemMicroseconds: Number(usage.cpuTime.system),
+    peakBytes: usage.maxRSS,
+  };
+}
+
+let loaded: Libc | undefined;
+
+function libc(): Libc {
+  loaded ??= libcFrom(load());
+  return loaded;
+}
+
+/**
+ * The literal types let the interface infer what each symbol takes and gives.
+ */
+function load(): Symbols {
+  const { symbols } = open((name) =>
+    dlopen(name, {
+      flock: { args: ["i32", "i32"], returns: "i32" },
+      waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+      getrlimit: { args: ["i32", "ptr"], returns: "i32" },
+      setrlimit: { args: ["i32", "ptr"], returns: "i32" },
+      // The action is an address, and SIG_DFL is the address 0.
+      signal: { args: ["i32", "usize"], returns: "usize" },
+    }),
+  );
+  return { ...symbols, prctl: prctl() };
+}
+
+function prctl(): Symbols["prctl"] {
+  if (process.platform !== "linux") return null;
+  const { symbols } = open((name) =>
+    dlopen(name, { prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" } }),
+  );
+  return symbols.prctl;
+}
+
+const compiled = Bun.main.startsWith("/$bunfs/");
+
+export const runtime: Runtime = {
+  name: "bun",
+  // A binary that was replaced on disk reads "… (deleted)" in execPath; the kernel's own link still opens it.
+  self: compiled ? [process.platform === "linux" ? "/proc/self/exe" : process.execPath] : [process.execPath, Bun.main],
+  openDatabase,
+  spawn,
+  libc,
+};

@@ -1,0 +1,129 @@
+import { spawn as spawnChild } from "node:child_process";
+import type { EventEmitter } from "node:events";
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
+import type { Database, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
+
+/** What is used of Deno's own interface. */
+interface DenoNamespace {
+  readonly mainModule: string;
+  dlopen(path: string, symbols: Record<string, ForeignFunction>): { readonly symbols: Symbols };
+}
+interface ForeignFunction {
+  readonly parameters: readonly string[];
+  readonly result: string;
+}
+interface RejectionEvent {
+  readonly reason: { readonly message?: unknown } | undefined;
+  preventDefault(): void;
+}
+type RejectionListener = (event: RejectionEvent) => void;
+declare const Deno: DenoNamespace;
+declare const globalThis: {
+  addEventListener(type: "unhandledrejection", listener: RejectionListener): void;
+  removeEventListener(type: "unhandledrejection", listener: RejectionListener): void;
+};
+
+function openDatabase(path: string): Database {
+  const database = new DatabaseSync(path);
+  return {
+    prepare<Row>(sql: string) {
+      const statement = database.prepare(sql);
+      // The rows have the columns that the statement names; only its author can say so.
+      const rows = (values: SqlValue[]): Row[] => statement.all(...values) as Row[];
+      return {
+        all: (...values: SqlValue[]): Row[] => rows(values),
+        get: (...values: SqlValue[]): Row | undefined => rows(values).at(0),
+        run: (...values: SqlValue[]) => Number(statement.run(...values).changes),
+      };
+    },
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    resultCode,
+  };
+}
+
+/** SQLite's own sentences: what `exec` throws carries no number. */
+const RESULT_CODES = new Map([
+  ["database is locked", 5],
+  ["attempt to write a readonly database", 8],
+  ["disk I/O error", 10],
+  ["database disk image is malformed", 11],
+  ["database or disk is full", 13],
+  ["unable to open database file", 14],
+  ["file is not a database", 26],
+]);
+
+function resultCode(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
+  return RESULT_CODES.get(error.message) ?? null;
+}
+
+/** `Deno.Command` takes no descriptors, so this goes through the Node-compatible layer, which takes them. */
+function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
+  const [program = "", ...rest] = argv;
+  let told = false;
+  const tell: SpawnOptions["onExit"] = (exit) => {
+    if (told) return;
+    told = true;
+    options.onExit(exit);
+  };
+  const child = spawnChild(program, rest, {
+    cwd: options.cwd,
+    env: { ...options.environment },
+    stdio: [...options.descriptors],
+    detached: true,
+  });
+  child.on("error", (failure) => tell({ code: null, signal: null, usage: null, failure }));
+  child.on("exit", (code, signal) => tell({ code, signal, usage: null, failure: null }));
+  if (child.pid !== undefined) watchForNamelessSignal(child.pid, child, tell);
+  return { pid: child.pid };
+}
+
+/**
+ * Deno rejects a promise that nobody holds, and tells no exit, when a child dies by a real-time signal, since that has
+ * no name. Whichever child is gone by then is the one it was.
+ */
+function watchForNamelessSignal(pid: number, child: EventEmitter, tell: SpawnOptions["onExit"]): void {
+  const onRejection = (event: RejectionEvent): void => {
+    if (!/^Invalid signal: \d+$/.test(String(event.reason?.message))) return;
+    event.preventDefault();
+    if (existsSync(`/proc/${pid}`)) return;
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    tell({ code: null, signal: null, usage: null, failure: null });
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  child.once("exit", () => globalThis.removeEventListener("unhandledrejection", onRejection));
+}
+
+let loaded: Libc | undefined;
+
+function libc(): Libc {
+  loaded ??= libcFrom(load());
+  return loaded;
+}
+
+function load(): Symbols {
+  const linux = process.platform === "linux";
+  const wanted: Record<string, ForeignFunction> = {
+    flock: { parameters: ["i32", "i32"], result: "i32" },
+    waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+    getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    signal: { parameters: ["i32", "usize"], result: "usize" },
+    ...(linux && { prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" } }),
+  };
+  const { symbols } = openLibrary((name) => Deno.dlopen(name, wanted));
+  return { ...symbols, prctl: linux ? symbols.prctl : null };
+}
+
+export const runtime: Runtime = {
+  name: "deno",
+  self: [process.execPath, "run", "-A", fileURLToPath(Deno.mainModule)],
+  openDatabase,
+  spawn,
+  libc,
+};

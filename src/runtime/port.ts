@@ -1,0 +1,86 @@
+/**
+ * What Reeve needs of the machine below it and that Bun and Deno offer under different names. One file per runtime
+ * implements it; everything else they share through `node:` modules.
+ */
+export interface Runtime {
+  readonly name: "bun" | "deno";
+  /** Argv of this same program, to start a helper of it. */
+  readonly self: readonly string[];
+  openDatabase(path: string, options: DatabaseOptions): Database;
+  /**
+   * Starts a program as leader of its own session, with exactly the descriptors 0–3.
+   *
+   * @throws an `Error` with an errno `code` (`ENOENT`, `EACCES`, `E2BIG`, `EAGAIN`, …) when there is no child; some
+   * runtimes report it later, through `onExit` with `failure`.
+   */
+  spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess;
+  libc(): Libc;
+}
+
+export interface DatabaseOptions {
+  readonly create: boolean;
+}
+
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+export interface Statement<Row> {
+  all(...values: SqlValue[]): Row[];
+  get(...values: SqlValue[]): Row | undefined;
+  /** Number of rows changed. */
+  run(...values: SqlValue[]): number;
+}
+
+export interface Database {
+  prepare<Row>(sql: string): Statement<Row>;
+  /** Runs a string of several statements. */
+  exec(sql: string): void;
+  close(): void;
+  /** SQLite's primary result code (https://sqlite.org/rescode.html) of what was thrown, or null. */
+  resultCode(error: unknown): number | null;
+}
+
+/** How a child ended: an exit code, a signal, or neither where the runtime cannot say. */
+export interface Exit {
+  readonly code: number | null;
+  /** `SIGTERM`, or `SIG40` for one without a name of its own. */
+  readonly signal: string | null;
+  /** What the runtime was told of the child's resources; absent where it cannot know. */
+  readonly usage: ResourceUsage | null;
+  /** Set when there never was a child. */
+  readonly failure: Error | null;
+}
+
+export interface ResourceUsage {
+  readonly userMicroseconds: number;
+  readonly systemMicroseconds: number;
+  /** Peak resident set in bytes, as `getrusage(2)` tells it: includes what the parent had at the spawn. */
+  readonly peakBytes: number;
+}
+
+export interface SpawnOptions {
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Open descriptors that become the child's 0, 1, 2 and 3. They stay open here. */
+  readonly descriptors: readonly [number, number, number, number];
+  /** Called once, never before `spawn` has returned. */
+  readonly onExit: (exit: Exit) => void;
+}
+
+export interface SpawnedProcess {
+  /** Undefined when the failure is still to be told through `onExit`. */
+  readonly pid: number | undefined;
+}
+
+/** The calls that neither runtime offers. Each gives libc's own return value. */
+export interface Libc {
+  /** flock(2). */
+  flock(descriptor: number, operation: number): number;
+  /** prctl(2) with up to four arguments; -1 where there is none (macOS). */
+  prctl(option: number, argument: number): number;
+  /** waitpid(2) with WNOHANG: reaps one adopted child, tells its pid, 0 or -1. */
+  reap(pid: number): number;
+  /** Sets the soft limit of open files, see getrlimit(2); the hard one stays. */
+  setOpenFilesLimit(soft: number): void;
+  /** signal(2) with SIG_DFL. */
+  defaultSignal(signal: number): void;
+}

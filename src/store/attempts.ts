@@ -1,0 +1,248 @@
+import { unreachable } from "../errors.ts";
+import type { StoreDatabase } from "./database.ts";
+import type { Decisions } from "./decisions.ts";
+import type { Dependents } from "./dependents.ts";
+import type { AttemptEnd, Cause, Ending, Job, Settlement, VerdictKind } from "./job.ts";
+import type { Outputs } from "./outputs.ts";
+
+/** Milliseconds that an ended job is kept, unless its client said otherwise. */
+const ENDED_LIFETIME_MS = 7 * 24 * 3600 * 1000;
+
+export interface Attempt {
+  readonly number: number;
+  readonly worker: string;
+  /** Where its files are while it runs. */
+  readonly directory: string;
+  readonly messageId: string;
+  readonly receiveCount: number;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  /** JSON of the argv, where it is not the one that the job was submitted with. */
+  readonly command: string | null;
+  readonly cwd: string | null;
+  readonly pid: number | null;
+  readonly ending: Ending["kind"] | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly cause: Cause | null;
+  /** The reason of a rejection, the error of a spawn. */
+  readonly detail: string | null;
+  readonly userMicroseconds: number | null;
+  readonly systemMicroseconds: number | null;
+  readonly peakBytes: number | null;
+  readonly verdict: VerdictKind | null;
+}
+
+const COLUMNS = `number, worker, directory, message_id AS messageId, receive_count AS receiveCount,
+  started_at AS startedAt, ended_at AS endedAt, command, cwd, pid, ending, exit_code AS exitCode, signal, cause, detail,
+  user_us AS userMicroseconds, system_us AS systemMicroseconds, peak_bytes AS peakBytes, verdict`;
+
+const BEGIN = `INSERT INTO attempts(job, number, worker, directory, message_id, receive_count, started_at)
+  VALUES(?, ?, ?, ?, ?, ?, ?)`;
+
+const END = `UPDATE attempts SET ended_at = ?3, pid = coalesce(?4, pid), ending = ?5, exit_code = ?6, signal = ?7,
+    cause = ?8, detail = ?9, user_us = ?10, system_us = ?11, peak_bytes = ?12, verdict = ?13
+  WHERE job = ?1 AND number = ?2 AND ended_at IS NULL`;
+
+const SETTLE = `UPDATE jobs SET phase = ?3, ended_at = ?4, destruction = iif(destruction_kept, destruction, ?5),
+    verdict = ?6, error = ?7, available_at = ?8, delayed_by_user = 0, failures = failures + ?9, lost = lost + ?10,
+    running_ms = running_ms + ?11, buried_at = ?12, worker = ?13, receipt = ?14,
+    progress = coalesce(?15, progress), progress_message = iif(?15 IS NULL, progress_message, ?16)
+  WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')`;
+
+export interface Start {
+  readonly job: Job;
+  readonly worker: string;
+  readonly directory: string;
+  readonly messageId: string;
+  readonly receiveCount: number;
+  readonly at: number;
+}
+
+/** Starts and ends of attempts. To be called within a transaction. */
+export class Attempts {
+  readonly #database: StoreDatabase;
+  readonly #decisions: Decisions;
+  readonly #outputs: Outputs;
+  readonly #dependents: Dependents;
+
+  constructor(database: StoreDatabase, decisions: Decisions, outputs: Outputs, dependents: Dependents) {
+    this.#database = database;
+    this.#decisions = decisions;
+    this.#outputs = outputs;
+    this.#dependents = dependents;
+  }
+
+  of(job: number): Attempt[] {
+    return this.#database.all<Attempt>(`SELECT ${COLUMNS} FROM attempts WHERE job = ? ORDER BY number`, job);
+  }
+
+  one(job: number, number: number): Attempt | undefined {
+    return this.#database.get<Attempt>(`SELECT ${COLUMNS} FROM attempts WHERE job = ? AND number = ?`, job, number);
+  }
+
+  /** Recorded before the spawn, so that a start which kills its worker is counted. */
+  begin(start: Start): void {
+    const { job } = start;
+    this.#database
+      .statement(BEGIN)
+      .run(job.seq, job.attempts, start.worker, start.directory, start.messageId, start.receiveCount, start.at);
+    this.#decisions.add(job.seq, start.at, "started", start.worker);
+  }
+
+  /** What was really run, where a template made it. */
+  resolved(job: number, number: number, command: readonly string[], cwd: string): void {
+    this.#database.run(
+      "UPDATE attempts SET command = ?3, cwd = ?4 WHERE job = ?1 AND number = ?2",
+      job,
+      number,
+      JSON.stringify(command),
+      cwd,
+    );
+  }
+
+  /** For the eyes of whoever looks at a running job. */
+  running(job: number, number: number, pid: number): void {
+    this.#database.run("UPDATE attempts SET pid = ?3 WHERE job = ?1 AND number = ?2", job, number, pid);
+  }
+
+  /**
+   * Records ending, verdict and what they make of the job, all at once. False when the job is not ours any more: then
+   * nothing is changed.
+   */
+  end(job: Job, end: AttemptEnd, judged: Settlement, by: string): boolean {
+    const settlement = this.#orAborted(job, judged);
+    if (!this.#settle(job, end, settlement)) return false;
+    this.#recordEnd(job, end, settlement);
+    this.#outputs.replace(job.seq, job.attempts, end.outputs, end.results);
+    this.#decisions.add(job.seq, end.endedAt, describeVerdict(settlement), by, describeEnding(end));
+    this.#ended(job.seq, settlement.phase, end.endedAt);
+    return true;
+  }
+
+  /** Ends an attempt that no process was started for, by its verdict alone. */
+  settleUnrun(job: Job, settlement: Settlement, at: number, by: string): void {
+    this.#settle(job, { endedAt: at, progress: null }, settlement);
+    this.#database.run(
+      "UPDATE attempts SET ended_at = ?3, verdict = ?4 WHERE job = ?1 AND number = ?2",
+      job.seq,
+      job.attempts,
+      at,
+      settlement.verdict.kind,
+    );
+    this.#decisions.add(job.seq, at, describeVerdict(settlement), by);
+    this.#ended(job.seq, settlement.phase, at);
+  }
+
+  #ended(job: number, phase: Settlement["phase"], at: number): void {
+    if (phase !== "QUEUED" && phase !== "UNKNOWN") this.#dependents.ended(job, phase, at);
+  }
+
+  /** An abort that came while the attempt was being judged is not undone by putting the job back. */
+  #orAborted(job: Job, settlement: Settlement): Settlement {
+    if (settlement.phase !== "QUEUED") return settlement;
+    const row = this.#database.get<{ by: string | null }>("SELECT abort_by AS by FROM jobs WHERE seq = ?", job.seq);
+    return row?.by ? abortedBy(row.by) : settlement;
+  }
+
+  #settle(job: Job, end: Pick<AttemptEnd, "endedAt" | "progress">, settlement: Settlement): boolean {
+    const { phase, verdict, counts, error } = settlement;
+    const at = end.endedAt;
+    const open = phase === "QUEUED" || phase === "UNKNOWN";
+    const ran = Math.max(0, at - (this.#startedAt(job) ?? at));
+    const changed = this.#database
+      .statement(SETTLE)
+      .run(
+        job.seq,
+        job.receipt,
+        phase,
+        open ? null : at,
+        open ? null : at + ENDED_LIFETIME_MS,
+        verdict.kind,
+        error && JSON.stringify(error),
+        verdict.kind === "release" && verdict.delayMs > 0 ? at + verdict.delayMs : null,
+        counts === "failure" ? 1 : 0,
+        counts === "lost" ? 1 : 0,
+        ran,
+        verdict.kind === "bury" ? at : null,
+        phase === "UNKNOWN" ? job.worker : null,
+        phase === "UNKNOWN" ? job.receipt : null,
+        end.progress?.fraction ?? null,
+        end.progress?.message ?? null,
+      );
+    return changed === 1;
+  }
+
+  #startedAt(job: Job): number | undefined {
+    // The first attempt's start is in the job's own row.
+    if (job.attempts === 1) return job.startedAt ?? undefined;
+    return this.one(job.seq, job.attempts)?.startedAt;
+  }
+
+  #recordEnd(job: Job, end: AttemptEnd, settlement: Settlement): void {
+    const { ending } = end;
+    this.#database
+      .statement(END)
+      .run(
+        job.seq,
+        job.attempts,
+        end.endedAt,
+        end.pid,
+        ending.kind,
+        ending.kind === "exited" ? ending.code : null,
+        ending.kind === "signalled" ? ending.signal : null,
+        end.cause,
+        detailOf(ending),
+        end.userMicroseconds,
+        end.systemMicroseconds,
+        end.peakBytes,
+        settlement.verdict.kind,
+      );
+  }
+}
+
+/** What an abort makes of a job, whoever asked for it. */
+export function abortedBy(who: string): Settlement {
+  const error = { message: `aborted by ${who}`, type: "fatal", cause: "abort" } as const;
+  return { phase: "ABORTED", verdict: { kind: "acknowledge" }, counts: "nothing", error };
+}
+
+function detailOf(ending: Ending): string | null {
+  if (ending.kind === "rejected") return ending.reason;
+  return ending.kind === "spawn failed" ? ending.message : null;
+}
+
+/** How an attempt ended, in words. */
+export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): string {
+  const { ending, cause } = end;
+  const because = cause === null ? "" : ` (${cause})`;
+  switch (ending.kind) {
+    case "exited":
+      return `exit code ${ending.code}${because}`;
+    case "signalled":
+      return `killed by ${ending.signal ?? "a signal that the runtime cannot name"}${because}`;
+    case "spawn failed":
+      return `could not be started: ${ending.message}`;
+    case "lost":
+      return `its worker was lost${because}`;
+    case "rejected":
+      return `rejected: ${ending.reason}`;
+    default:
+      return unreachable(ending);
+  }
+}
+
+function describeVerdict({ phase, verdict }: Settlement): string {
+  switch (verdict.kind) {
+    case "acknowledge":
+      return `${phase}, acknowledged`;
+    case "bury":
+      return `${phase}, buried`;
+    case "leave":
+      return `${phase}, left`;
+    case "release":
+      return verdict.delayMs > 0 ? `${phase} again in ${(verdict.delayMs / 1000).toFixed(1)} s` : `${phase} again`;
+    default:
+      return unreachable(verdict);
+  }
+}

@@ -1,0 +1,57 @@
+import { constants, mkdirSync, openSync, watch, writeSync, type FSWatcher } from "node:fs";
+import { join } from "node:path";
+import type { StoreLocation } from "./location.ts";
+
+/** `workers`: there may be something to run or to end. `jobs`: some job changed. */
+export type Topic = "workers" | "jobs";
+
+/** How often to look where the kernel has no watches left, in milliseconds. */
+const FALLBACK_MS = 1000;
+
+/**
+ * Tells other processes that the store changed, without their asking: a byte is written to a file whose directory they
+ * watch. It says only that something changed; what, they read from the store. A lost or doubled ring does no harm.
+ */
+export class ChangeFeed {
+  readonly #location: StoreLocation;
+  readonly #descriptors = new Map<Topic, number>();
+
+  constructor(location: StoreLocation) {
+    this.#location = location;
+  }
+
+  ring(topic: Topic): void {
+    let descriptor = this.#descriptors.get(topic);
+    if (descriptor === undefined) {
+      mkdirSync(this.#location.bell(topic), { recursive: true, mode: 0o700 });
+      descriptor = openSync(join(this.#location.bell(topic), "bell"), constants.O_WRONLY | constants.O_CREAT, 0o600);
+      this.#descriptors.set(topic, descriptor);
+    }
+    // Always the same byte at the same place: the file does not grow.
+    writeSync(descriptor, "!", 0);
+  }
+
+  /** Calls back after each ring, at most once an event of the kernel. Gives back the way to stop. */
+  watch(topic: Topic, callback: () => void): () => void {
+    const directory = this.#location.bell(topic);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    try {
+      return watchDirectory(directory, callback);
+    } catch {
+      // inotify gives 128 instances a user; without one, look now and then.
+      const timer = setInterval(callback, FALLBACK_MS);
+      return () => clearInterval(timer);
+    }
+  }
+}
+
+function watchDirectory(directory: string, callback: () => void): () => void {
+  const watcher: FSWatcher = watch(directory, callback);
+  let fallback: NodeJS.Timeout | undefined;
+  // A directory that goes away under the watch: keep looking by the clock.
+  watcher.on("error", () => (fallback ??= setInterval(callback, FALLBACK_MS)));
+  return () => {
+    watcher.close();
+    clearInterval(fallback);
+  };
+}

@@ -1,0 +1,144 @@
+import { codeOf, messageOf, ReeveError, unavailable, EXIT } from "../errors.ts";
+import type { Database, SqlValue, Statement } from "../runtime/port.ts";
+import { MIGRATIONS, type Migration } from "./migrations.ts";
+
+/** SQLite's primary result codes that are told apart: https://sqlite.org/rescode.html */
+const RESULT = { busy: 5, locked: 6, readonly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notDatabase: 26 };
+
+/** What a failed statement means for who ran it. */
+export type DatabaseTrouble = "busy" | "full" | "broken" | "mistake";
+
+export type Durability = "full" | "normal";
+
+/**
+ * One connection, with its statements prepared once and kept. The busy wait is short since it blocks the event loop:
+ * whoever meets a lock tries again later by a timer.
+ */
+export class StoreDatabase {
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement<unknown>>();
+
+  constructor(database: Database, durability: Durability) {
+    this.#database = database;
+    // Before the journal mode, which itself may meet a lock.
+    database.exec("PRAGMA busy_timeout = 50");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
+    database.exec("PRAGMA foreign_keys = ON");
+    database.exec("PRAGMA wal_autocheckpoint = 4000");
+  }
+
+  statement<Row>(sql: string): Statement<Row> {
+    const known = this.#statements.get(sql);
+    // The text of a statement fixes the shape of its rows, so the first caller's type is every caller's.
+    if (known) return known as Statement<Row>;
+    const statement = this.#database.prepare<Row>(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  all<Row>(sql: string, ...values: SqlValue[]): Row[] {
+    return this.statement<Row>(sql).all(...values);
+  }
+
+  get<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
+    return this.statement<Row>(sql).get(...values);
+  }
+
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.statement(sql).run(...values);
+  }
+
+  /** Runs `work` between BEGIN IMMEDIATE and COMMIT; whatever it throws undoes it. */
+  transaction<T>(work: () => T): T {
+    this.run("BEGIN IMMEDIATE");
+    try {
+      const value = work();
+      this.run("COMMIT");
+      return value;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** SQLite has rolled back by itself after some errors (full disk, I/O); then there is nothing left to do. */
+  #rollBack(): void {
+    try {
+      this.run("ROLLBACK");
+    } catch (error) {
+      if (!messageOf(error).includes("no transaction is active")) throw error;
+    }
+  }
+
+  trouble(error: unknown): DatabaseTrouble {
+    const code = this.#database.resultCode(error);
+    if (code === RESULT.busy || code === RESULT.locked) return "busy";
+    if (code === RESULT.full || codeOf(error) === "ENOSPC") return "full";
+    const broken = [RESULT.io, RESULT.corrupt, RESULT.notDatabase, RESULT.readonly, RESULT.cannotOpen];
+    return code !== null && broken.includes(code) ? "broken" : "mistake";
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+/**
+ * Brings a database to this version's schema.
+ *
+ * @throws ReeveError when a newer version has made it one that this version cannot read.
+ */
+export function migrate(database: StoreDatabase, path: string, steps: readonly Migration[] = MIGRATIONS): void {
+  const version = (): number => database.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+  if (version() > steps.length) return refuseNewer(database, path, steps.length);
+  if (version() === steps.length) return;
+  database.transaction(() => {
+    // Asked again inside: another process may have been first.
+    for (const step of steps.slice(version())) database.exec(step.sql);
+    const minReader = String(steps.at(-1)?.minReader ?? 1);
+    database.run("INSERT OR REPLACE INTO meta(name, value) VALUES('min_reader', ?)", minReader);
+    database.exec(`PRAGMA user_version = ${steps.length}`);
+  });
+}
+
+function refuseNewer(database: StoreDatabase, path: string, own: number): void {
+  const row = database.get<{ value: string }>("SELECT value FROM meta WHERE name = 'min_reader'");
+  if (Number(row?.value ?? Number.POSITIVE_INFINITY) <= own) return;
+  throw new ReeveError(
+    EXIT.unavailable,
+    `the store ${path} was made by a newer version of reeve, which this one cannot read`,
+    "use the newer binary, or another --store",
+  );
+}
+
+/** The sentence for a database that would not open or answer. */
+export function explain(error: unknown, path: string, database?: StoreDatabase): ReeveError {
+  if (error instanceof ReeveError) return error;
+  const text = messageOf(error);
+  if (/malformed|not a database/.test(text)) {
+    return unavailable(
+      `the store ${path} is damaged: ${text}`,
+      "restore it from a backup, or use another --store",
+      error,
+    );
+  }
+  if (/readonly|read-only|EROFS|EACCES|permission denied/i.test(text)) {
+    return unavailable(`the store ${path} cannot be written: ${text}`, "check its owner and permissions", error);
+  }
+  if (database?.trouble(error) === "full" || /ENOSPC|disk is full/.test(text)) {
+    return unavailable(
+      `the disk of the store ${path} is full; nothing was recorded`,
+      "make room, then try again",
+      error,
+    );
+  }
+  if (database?.trouble(error) === "busy" || /locked/.test(text)) {
+    return unavailable(`the store ${path} is locked by another process`, "try again", error);
+  }
+  return unavailable(`the store ${path} does not work: ${text}`, undefined, error);
+}

@@ -1,0 +1,110 @@
+import { rmSync } from "node:fs";
+import type { StoreDatabase } from "./database.ts";
+import { JOB_COLUMNS, type Job } from "./job.ts";
+import type { StoreLocation } from "./location.ts";
+import type { Phase } from "./phases.ts";
+
+/** Milliseconds for which a queue may still deliver a message: SQS keeps one for 14 days at the most. */
+const TOMBSTONE_MS = 14 * 24 * 3600 * 1000;
+
+/** Jobs that no worker can have. */
+const IDLE: readonly Phase[] = ["PENDING", "QUEUED", "HELD", "COMPLETED", "ERROR", "ABORTED", "ARCHIVED"];
+
+/** Removes jobs. The rows go in a transaction; the files go after it, from a list that outlives a crash. */
+export class Forgetting {
+  readonly #database: StoreDatabase;
+  readonly #location: StoreLocation;
+
+  constructor(database: StoreDatabase, location: StoreLocation) {
+    this.#database = database;
+    this.#location = location;
+  }
+
+  /**
+   * Within a transaction. A job that a worker has is left alone.
+   *
+   * @returns whether it is forgotten.
+   */
+  forget(seq: number, at: number): boolean {
+    const job = this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, seq);
+    if (!job || !IDLE.includes(job.phase)) return false;
+    this.#leaveTombstone(job, at);
+    this.#database.run("INSERT OR IGNORE INTO removals(path) VALUES(?)", this.#location.job(job.id));
+    this.#releaseContext(seq);
+    this.#database.run("DELETE FROM jobs WHERE seq = ?", seq);
+    return true;
+  }
+
+  #leaveTombstone(job: Job, at: number): void {
+    const last = this.#database.get<{ messageId: string }>(
+      "SELECT message_id AS messageId FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1",
+      job.seq,
+    );
+    this.#database.run(
+      `INSERT OR REPLACE INTO tombstones(id, message_id, phase, verdict, forgotten_at, until)
+        VALUES(?, ?, ?, ?, ?, ?)`,
+      job.id,
+      last?.messageId ?? null,
+      job.phase,
+      job.verdict,
+      at,
+      at + TOMBSTONE_MS,
+    );
+  }
+
+  /** The environment of a forgotten job is not kept behind its back. */
+  #releaseContext(seq: number): void {
+    const row = this.#database.get<{ context: number }>("SELECT context FROM inputs WHERE job = ?", seq);
+    this.#database.run("DELETE FROM inputs WHERE job = ?", seq);
+    if (!row) return;
+    this.#database.run("UPDATE contexts SET uses = uses - 1 WHERE id = ?", row.context);
+    this.#database.run("DELETE FROM contexts WHERE id = ? AND uses <= 0", row.context);
+  }
+
+  /** Jobs whose destruction is due, whatever they do. */
+  due(at: number, limit: number): Job[] {
+    return this.#database.all<Job>(
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE destruction <= ? ORDER BY destruction LIMIT ?`,
+      at,
+      limit,
+    );
+  }
+
+  /** When the next destruction is due, in milliseconds since 1970. */
+  nextDue(): number | null {
+    return this.#database.get<{ at: number | null }>("SELECT min(destruction) AS at FROM jobs")?.at ?? null;
+  }
+
+  /** Within a transaction. */
+  dropOldTombstones(at: number): void {
+    this.#database.run("DELETE FROM tombstones WHERE until <= ?", at);
+  }
+
+  /** The directories that are still to go. */
+  removals(): string[] {
+    return this.#database.all<{ path: string }>("SELECT path FROM removals").map((row) => row.path);
+  }
+
+  /**
+   * Removes files, after the commit that listed them. Gives the paths that are gone; the others stay listed for the
+   * next time.
+   */
+  removeFiles(paths: readonly string[]): { gone: string[]; failures: { path: string; error: unknown }[] } {
+    const gone: string[] = [];
+    const failures: { path: string; error: unknown }[] = [];
+    for (const path of paths) {
+      try {
+        rmSync(path, { recursive: true, force: true });
+        gone.push(path);
+      } catch (error) {
+        failures.push({ path, error });
+      }
+    }
+    return { gone, failures };
+  }
+
+  /** Within a transaction. */
+  removed(paths: readonly string[]): void {
+    for (const path of paths) this.#database.run("DELETE FROM removals WHERE path = ?", path);
+  }
+}

@@ -1,0 +1,151 @@
+import type { Limits } from "../config/definition.ts";
+import type { FinalPhase, Phase } from "./phases.ts";
+
+/** What changes while a job lives. Times are milliseconds since 1970, UTC. */
+export interface Job {
+  /** Order of creation within this store; its row. */
+  readonly seq: number;
+  readonly id: string;
+  readonly phase: Phase;
+  readonly definition: string | null;
+  readonly runId: string | null;
+  readonly owner: string | null;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly destruction: number | null;
+  /** Seconds that its attempts may run in sum; 0 = unlimited. */
+  readonly executionDuration: number;
+  /** Milliseconds that its ended attempts ran. */
+  readonly runningMs: number;
+  readonly availableAt: number | null;
+  readonly expiresAt: number | null;
+  /** Dependencies not met yet. */
+  readonly waiting: number;
+  readonly attempts: number;
+  readonly failures: number;
+  /** Starts without a recorded ending, or killed from outside. */
+  readonly lost: number;
+  readonly worker: string | null;
+  readonly receipt: string | null;
+  /** Who asked for its abort, while that is pending. */
+  readonly abortBy: string | null;
+  readonly verdict: VerdictKind | null;
+  /** JSON of a JobError. */
+  readonly error: string | null;
+  readonly buriedAt: number | null;
+  readonly progress: number | null;
+  readonly progressMessage: string | null;
+  readonly retryOf: string | null;
+  readonly retriedAs: string | null;
+}
+
+export const JOB_COLUMNS = `seq, id, phase, definition, run_id AS runId, owner, priority, created_at AS createdAt,
+  started_at AS startedAt, ended_at AS endedAt, destruction, execution_duration AS executionDuration,
+  running_ms AS runningMs, available_at AS availableAt, expires_at AS expiresAt, waiting, attempts, failures, lost,
+  worker, receipt, abort_by AS abortBy, verdict, error, buried_at AS buriedAt, progress,
+  progress_message AS progressMessage, retry_of AS retryOf, retried_as AS retriedAs`;
+
+/** UWS 1.1 errorSummary, with what else is known. */
+export interface JobError {
+  readonly message: string;
+  readonly type: "transient" | "fatal";
+  readonly cause?: string;
+  readonly hint?: string;
+}
+
+/** Where and under which limits jobs run that were submitted together. */
+export type Context =
+  | {
+      readonly kind: "command";
+      readonly cwd: string;
+      readonly environment: Readonly<Record<string, string>>;
+      /** Names of variables whose values are shown to nobody. */
+      readonly secrets: readonly string[];
+      readonly limits: Limits;
+    }
+  /** Everything else is the definition's, as the worker has it. */
+  | { readonly kind: "definition" };
+
+export interface Parameter {
+  readonly name: string;
+  /** The text, or the path of a file where `file` is set; a list has one for each. */
+  readonly values: readonly string[];
+  readonly file: boolean;
+  readonly secret: boolean;
+}
+
+/** What a job was asked to do. */
+export interface Inputs {
+  readonly context: Context;
+  /** The argv as given; null for a job of a definition. */
+  readonly command: readonly string[] | null;
+  readonly parameters: readonly Parameter[];
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | null;
+}
+
+/** What a queue is to be told of a message. */
+export type Verdict =
+  | { readonly kind: "acknowledge" }
+  | { readonly kind: "release"; readonly delayMs: number }
+  | { readonly kind: "bury"; readonly reason: string }
+  | { readonly kind: "leave" };
+
+export type VerdictKind = Verdict["kind"];
+
+/** What the end of an attempt makes of its job. */
+export interface Settlement {
+  readonly phase: Exclude<FinalPhase, "ARCHIVED"> | "QUEUED" | "UNKNOWN";
+  readonly verdict: Verdict;
+  /** What the attempt counts as. */
+  readonly counts: "failure" | "lost" | "nothing";
+  readonly error: JobError | null;
+}
+
+/** How an attempt's process ended. */
+export type Ending =
+  | { readonly kind: "exited"; readonly code: number }
+  /** Signal null: the runtime could not say which. */
+  | { readonly kind: "signalled"; readonly signal: string | null }
+  | { readonly kind: "spawn failed"; readonly errno: string; readonly message: string }
+  | { readonly kind: "lost" }
+  | { readonly kind: "rejected"; readonly reason: string };
+
+/** Why an attempt ended, if someone made it end. The first cause wins. */
+export type Cause = "timeout" | "overrun" | "abort" | "stop" | "memory" | "lease lost" | "expired";
+
+/** What is known of an attempt that has ended. */
+export interface AttemptEnd {
+  readonly ending: Ending;
+  readonly cause: Cause | null;
+  /** When the main process ended. */
+  readonly endedAt: number;
+  readonly pid: number | null;
+  /** Null: unknown. */
+  readonly userMicroseconds: number | null;
+  readonly systemMicroseconds: number | null;
+  readonly peakBytes: number | null;
+  readonly outputs: readonly Output[];
+  readonly results: readonly Result[];
+  readonly progress: { readonly fraction: number; readonly message: string | null } | null;
+}
+
+export type Stream = "log" | "stdout" | "stderr";
+
+/** Bytes that are in the row when they are few, in a file when they are many. */
+export type Content =
+  | { readonly kind: "inline"; readonly bytes: Uint8Array }
+  | { readonly kind: "file"; readonly path: string; readonly size: number };
+
+export interface Output {
+  readonly stream: Stream;
+  readonly content: Content;
+}
+
+export interface Result {
+  readonly id: string;
+  readonly type: string;
+  readonly content: Content;
+}

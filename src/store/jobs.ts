@@ -1,0 +1,140 @@
+import { nothingThere, usageError } from "../errors.ts";
+import type { SqlValue } from "../runtime/port.ts";
+import type { StoreDatabase } from "./database.ts";
+import { JOB_COLUMNS, type Context, type Inputs, type Job, type Parameter } from "./job.ts";
+import { PHASES, type Phase } from "./phases.ts";
+
+export interface Filter {
+  /** None: all but ARCHIVED. */
+  readonly phases: readonly Phase[];
+  /** Only jobs created strictly later, in milliseconds since 1970. */
+  readonly after: number | null;
+  readonly owner: string | null;
+  /** Only the newest so many; null: all. */
+  readonly last: number | null;
+}
+
+interface InputsRow {
+  readonly contextId: number;
+  readonly command: string | null;
+  readonly parameters: string | null;
+  readonly attributes: string | null;
+  readonly body: Uint8Array | null;
+}
+
+const INPUTS = "SELECT context AS contextId, command, parameters, attributes, body FROM inputs WHERE job = ?";
+
+/** Reads jobs. */
+export class Jobs {
+  readonly #database: StoreDatabase;
+  /** Contexts are few and never change, so each is parsed once. */
+  readonly #contexts = new Map<number, Context>();
+
+  constructor(database: StoreDatabase) {
+    this.#database = database;
+  }
+
+  bySeq(seq: number): Job | undefined {
+    return this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, seq);
+  }
+
+  byId(id: string): Job | undefined {
+    return this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ?`, id);
+  }
+
+  /**
+   * The one job whose id begins with `prefix`.
+   *
+   * @throws ReeveError when there is none, or more than one.
+   */
+  byPrefix(prefix: string): Job {
+    const [job, other] = this.#database.all<Job>(
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id LIMIT 2`,
+      prefix.toLowerCase(),
+    );
+    if (prefix === "") throw usageError("a job's id is empty", "give an id, or any unique beginning of one");
+    if (!job) throw this.#absent(prefix.toLowerCase());
+    if (other && job.id !== prefix.toLowerCase()) {
+      throw usageError(`more than one job begins with ${prefix}: ${job.id}, ${other.id}, …`, "give more of the id");
+    }
+    return job;
+  }
+
+  #absent(prefix: string): Error {
+    const grave = this.#database.get<{ id: string; phase: string; at: number }>(
+      "SELECT id, phase, forgotten_at AS at FROM tombstones WHERE id >= ?1 AND id < ?1 || '~' LIMIT 1",
+      prefix,
+    );
+    if (!grave) return nothingThere(`no job ${prefix} in this store`, "`reeve list` shows the jobs there are");
+    const when = new Date(grave.at).toISOString();
+    return nothingThere(`job ${grave.id} was ${grave.phase} and has been forgotten at ${when}`);
+  }
+
+  /** The newest first. */
+  list(filter: Filter): Job[] {
+    const { sql, values } = listQuery(filter);
+    return this.#database.all<Job>(sql, ...values);
+  }
+
+  countByPhase(): Map<Phase, number> {
+    const rows = this.#database.all<{ phase: Phase; jobs: number }>(
+      "SELECT phase, count(*) AS jobs FROM jobs GROUP BY phase",
+    );
+    return new Map(rows.map((row) => [row.phase, row.jobs]));
+  }
+
+  /** Dead letters: jobs that were buried and not retried, the newest first. */
+  dead(): Job[] {
+    return this.#database.all<Job>(
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE buried_at IS NOT NULL ORDER BY buried_at DESC, seq DESC`,
+    );
+  }
+
+  /** @throws when the job has none, which only a damaged store can make true. */
+  inputs(seq: number): Inputs {
+    const row = this.#database.get<InputsRow>(INPUTS, seq);
+    if (!row) throw new Error(`job ${seq} has no inputs`);
+    return {
+      context: this.#context(row.contextId),
+      command: parse<string[]>(row.command),
+      parameters: parse<Parameter[]>(row.parameters) ?? [],
+      attributes: parse<Record<string, string>>(row.attributes) ?? {},
+      body: row.body,
+    };
+  }
+
+  #context(id: number): Context {
+    const known = this.#contexts.get(id);
+    if (known) return known;
+    const row = this.#database.get<{ content: string }>("SELECT content FROM contexts WHERE id = ?", id);
+    const context: Context = parse<Context>(row?.content ?? null) ?? { kind: "definition" };
+    this.#contexts.set(id, context);
+    return context;
+  }
+}
+
+/** Reads back what this store itself wrote as JSON. */
+function parse<T>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
+}
+
+/** One indexed walk for each phase, so that a page costs the same however many jobs there are. */
+function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
+  const phases: readonly (Phase | null)[] = filter.phases.length > 0 ? [...new Set(filter.phases)] : [null];
+  const values: SqlValue[] = [];
+  const parts = phases.map((phase) => {
+    const conditions = [phase === null ? "phase <> 'ARCHIVED'" : "phase = ?"];
+    if (phase !== null) values.push(phase);
+    if (filter.after !== null) conditions.push("created_at > ?") && values.push(filter.after);
+    if (filter.owner !== null) conditions.push("owner = ?") && values.push(filter.owner);
+    if (filter.last !== null) values.push(filter.last);
+    return `SELECT * FROM (SELECT ${JOB_COLUMNS} FROM jobs WHERE ${conditions.join(" AND ")}
+      ORDER BY created_at DESC, seq DESC${filter.last === null ? "" : " LIMIT ?"})`;
+  });
+  if (filter.last !== null) values.push(filter.last);
+  const limit = filter.last === null ? "" : " LIMIT ?";
+  return { sql: `${parts.join(" UNION ALL ")} ORDER BY createdAt DESC, seq DESC${limit}`, values };
+}
+
+/** For a filter on every phase there is. */
+export const ANY_PHASE: readonly Phase[] = PHASES;

@@ -1,0 +1,126 @@
+import type { StoreDatabase } from "./database.ts";
+
+/** What the journal needs of time. */
+export interface JournalClock {
+  /** Calls back when the events of this moment have been taken in. */
+  soon(callback: () => void): void;
+  /** Calls back after so many milliseconds. */
+  after(milliseconds: number, callback: () => void): unknown;
+}
+
+export interface JournalOptions {
+  readonly clock: JournalClock;
+  readonly random: () => number;
+  /** Called after each commit, before anyone who waits for it goes on. */
+  readonly onCommit: () => void;
+  /**
+   * What to do when the disk is full or the store stays locked: a verb of the command line fails, a worker keeps what
+   * it has to say and goes on when it can.
+   */
+  readonly patience: "fail" | "wait";
+  /** Told when a commit has to wait, and again (with null) when it went through. */
+  readonly onTrouble?: (error: unknown) => void;
+}
+
+interface Entry {
+  run(): void;
+  done(): void;
+  fail(error: unknown): void;
+}
+
+const BUSY_RETRY_MS = 10;
+const FULL_RETRY_MS = 500;
+/** How long a verb tries a locked store, in milliseconds of waits. */
+const BUSY_PATIENCE_MS = 10_000;
+
+/**
+ * Group commit: what is written in one moment shares one transaction, so that a worker's endings and the claims that
+ * follow them cost one sync of the disk. A write is done, and its promise kept, only when the transaction is on disk.
+ */
+export class Journal {
+  readonly #database: StoreDatabase;
+  readonly #options: JournalOptions;
+  #waiting: Entry[] = [];
+  #scheduled = false;
+  #waitedMs = 0;
+  #closed = false;
+
+  constructor(database: StoreDatabase, options: JournalOptions) {
+    this.#database = database;
+    this.#options = options;
+  }
+
+  /**
+   * Runs `work` in the next shared transaction. It may be run more than once, since a transaction that did not go
+   * through is tried again: it must do nothing but read and write the store.
+   */
+  write<T>(work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let value: { readonly of: T } | undefined;
+      this.#waiting.push({
+        run: () => (value = { of: work() }),
+        done: () => value && resolve(value.of),
+        fail: reject,
+      });
+      this.#schedule();
+    });
+  }
+
+  /** Nothing is written any more, and what waits is never answered: for a process that is about to end. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.soon(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    if (!this.#closed && batch.length > 0) this.#commit(batch);
+  }
+
+  #commit(batch: readonly Entry[]): void {
+    try {
+      this.#database.transaction(() => batch.forEach((entry) => entry.run()));
+    } catch (error) {
+      return this.#recover(batch, error);
+    }
+    this.#committed(batch);
+  }
+
+  #committed(batch: readonly Entry[]): void {
+    if (this.#waitedMs > 0) this.#options.onTrouble?.(null);
+    this.#waitedMs = 0;
+    this.#options.onCommit();
+    for (const entry of batch) entry.done();
+  }
+
+  #recover(batch: readonly Entry[], error: unknown): void {
+    const trouble = this.#database.trouble(error);
+    if (trouble === "mistake") return this.#separate(batch, error);
+    const wait = trouble === "full" ? FULL_RETRY_MS : BUSY_RETRY_MS;
+    if (trouble === "broken" || !this.#mayWait(trouble, wait)) return batch.forEach((entry) => entry.fail(error));
+    this.#options.onTrouble?.(error);
+    this.#waiting.unshift(...batch);
+    this.#scheduled = true;
+    // The jitter lets processes that met on the lock miss each other next time.
+    this.#options.clock.after(wait * (0.5 + this.#options.random()), () => this.#flush());
+  }
+
+  #mayWait(trouble: "busy" | "full", wait: number): boolean {
+    this.#waitedMs += wait;
+    if (this.#options.patience === "wait") return true;
+    return trouble === "busy" && this.#waitedMs < BUSY_PATIENCE_MS;
+  }
+
+  /** One write of several was wrong: each gets a transaction of its own, so that only that one fails. */
+  #separate(batch: readonly Entry[], error: unknown): void {
+    if (batch.length === 1) return batch.forEach((entry) => entry.fail(error));
+    for (const entry of batch) this.#commit([entry]);
+  }
+}

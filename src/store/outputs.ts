@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import type { StoreDatabase } from "./database.ts";
+import type { Content, Output, Result, Stream } from "./job.ts";
+
+export interface StoredOutput {
+  readonly attempt: number;
+  readonly stream: Stream;
+  readonly size: number;
+  readonly path: string | null;
+  readonly content: Uint8Array | null;
+}
+
+export interface StoredResult {
+  readonly id: string;
+  readonly type: string;
+  readonly size: number;
+  readonly path: string | null;
+  readonly content: Uint8Array | null;
+}
+
+const ADD_OUTPUT = "INSERT OR REPLACE INTO outputs(job, attempt, stream, size, path, content) VALUES(?, ?, ?, ?, ?, ?)";
+const ADD_RESULT = "INSERT OR REPLACE INTO results(job, id, type, size, path, content) VALUES(?, ?, ?, ?, ?, ?)";
+
+/** What attempts wrote and what they gave as results. Writing is to be done within a transaction. */
+export class Outputs {
+  readonly #database: StoreDatabase;
+
+  constructor(database: StoreDatabase) {
+    this.#database = database;
+  }
+
+  /** An attempt has outputs of its own, and the job the results of its last attempt. */
+  replace(job: number, attempt: number, outputs: readonly Output[], results: readonly Result[]): void {
+    for (const { stream, content } of outputs) {
+      this.#database.run(ADD_OUTPUT, job, attempt, stream, sizeOf(content), ...place(content));
+    }
+    if (attempt > 1) this.#database.run("DELETE FROM results WHERE job = ?", job);
+    for (const { id, type, content } of results) {
+      this.#database.run(ADD_RESULT, job, id, type, sizeOf(content), ...place(content));
+    }
+  }
+
+  outputs(job: number): StoredOutput[] {
+    return this.#database.all<StoredOutput>(
+      "SELECT attempt, stream, size, path, content FROM outputs WHERE job = ? ORDER BY attempt, stream",
+      job,
+    );
+  }
+
+  results(job: number): StoredResult[] {
+    return this.#database.all<StoredResult>(
+      "SELECT id, type, size, path, content FROM results WHERE job = ? ORDER BY id",
+      job,
+    );
+  }
+}
+
+/** The bytes, wherever they are. */
+export function bytesOf(stored: { readonly path: string | null; readonly content: Uint8Array | null }): Uint8Array {
+  if (stored.content !== null) return stored.content;
+  return stored.path === null ? new Uint8Array() : readFileSync(stored.path);
+}
+
+function sizeOf(content: Content): number {
+  return content.kind === "inline" ? content.bytes.length : content.size;
+}
+
+function place(content: Content): [path: string | null, bytes: Uint8Array | null] {
+  return content.kind === "inline" ? [null, content.bytes] : [content.path, null];
+}

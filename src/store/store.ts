@@ -1,0 +1,114 @@
+import { statSync } from "node:fs";
+import type { Database } from "../runtime/port.ts";
+import { Attempts } from "./attempts.ts";
+import { ChangeFeed, type Topic } from "./changes.ts";
+import { explain, migrate, StoreDatabase, type Durability } from "./database.ts";
+import { Decisions } from "./decisions.ts";
+import { Dependents } from "./dependents.ts";
+import { Forgetting } from "./forgetting.ts";
+import { Journal, type JournalOptions } from "./journal.ts";
+import { Jobs } from "./jobs.ts";
+import type { StoreLocation } from "./location.ts";
+import { Outputs } from "./outputs.ts";
+import { Steering } from "./steering.ts";
+import { Submission } from "./submission.ts";
+import { Workers } from "./workers.ts";
+
+export interface StoreOptions extends Omit<JournalOptions, "onCommit"> {
+  readonly location: StoreLocation;
+  readonly durability: Durability;
+  readonly openDatabase: (path: string) => Database;
+  /** How other processes learn of changes. */
+  readonly changes?: Pick<ChangeFeed, "ring" | "watch">;
+}
+
+/**
+ * All that is remembered: one SQLite file, and a directory for what is large. Reads are direct; writes go through
+ * `write`, which shares one commit among all that is written in a moment.
+ */
+export class Store {
+  readonly location: StoreLocation;
+  readonly database: StoreDatabase;
+  readonly changes: Pick<ChangeFeed, "ring" | "watch">;
+  readonly jobs: Jobs;
+  readonly outputs: Outputs;
+  readonly decisions: Decisions;
+  readonly submission: Submission;
+  readonly attempts: Attempts;
+  readonly steering: Steering;
+  readonly forgetting: Forgetting;
+  readonly workers: Workers;
+  readonly #journal: Journal;
+  readonly #inode: number;
+  #ringWorkers = false;
+
+  /** @throws ReeveError when it does not open, with what to do. */
+  static open(options: StoreOptions): Store {
+    const path = options.location.database;
+    try {
+      const database = new StoreDatabase(options.openDatabase(path), options.durability);
+      migrate(database, path);
+      return new Store(database, options);
+    } catch (error) {
+      throw explain(error, path);
+    }
+  }
+
+  private constructor(database: StoreDatabase, options: StoreOptions) {
+    this.location = options.location;
+    this.database = database;
+    this.changes = options.changes ?? new ChangeFeed(options.location);
+    this.jobs = new Jobs(database);
+    this.outputs = new Outputs(database);
+    this.decisions = new Decisions(database);
+    const dependents = new Dependents(database, this.decisions);
+    this.submission = new Submission(database, this.jobs, this.decisions);
+    this.attempts = new Attempts(database, this.decisions, this.outputs, dependents);
+    this.steering = new Steering(database, this.jobs, this.decisions, dependents);
+    this.forgetting = new Forgetting(database, options.location);
+    this.workers = new Workers(database);
+    this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
+    this.#inode = statSync(options.location.database).ino;
+  }
+
+  /**
+   * Runs `work` in the next shared transaction and gives its value when that is on disk. It may run more than once.
+   *
+   * @throws what SQLite throws; ReeveError via {@link explained} for people.
+   */
+  write<T>(work: () => T): Promise<T> {
+    return this.#journal.write(work);
+  }
+
+  /** Within a transaction: workers are to be woken after its commit. */
+  wakeWorkers(): void {
+    this.#ringWorkers = true;
+  }
+
+  #ring(): void {
+    this.changes.ring("jobs");
+    if (!this.#ringWorkers) return;
+    this.#ringWorkers = false;
+    this.changes.ring("workers");
+  }
+
+  watch(topic: Topic, callback: () => void): () => void {
+    return this.changes.watch(topic, callback);
+  }
+
+  /** False when the file was replaced or removed under us: what we write then is lost. */
+  isInPlace(): boolean {
+    return statSync(this.location.database, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** The error for people, with what to do. */
+  explained(error: unknown): Error {
+    return explain(error, this.location.database, this.database);
+  }
+
+  /** What is still waiting to be written is given up. */
+  close(): void {
+    this.#journal.close();
+    this.database.close();
+  }
+}

@@ -1,0 +1,69 @@
+import type { StoreDatabase } from "./database.ts";
+import { JOB_COLUMNS, type Job } from "./job.ts";
+
+/** A process that runs jobs, as it registered itself. Whether it lives, only the lock on its directory tells. */
+export interface WorkerRow {
+  readonly id: string;
+  readonly directory: string;
+  readonly startedAt: number;
+  readonly host: string;
+  readonly pid: number;
+  /** Changes with each boot: its processes cannot outlive it. */
+  readonly bootId: string;
+  /** Pids mean something only within one. */
+  readonly pidNamespace: string;
+  readonly version: string;
+  readonly concurrency: number;
+}
+
+const COLUMNS = `id, directory, started_at AS startedAt, host, pid, boot_id AS bootId,
+  pid_namespace AS pidNamespace, version, concurrency`;
+
+export class Workers {
+  readonly #database: StoreDatabase;
+
+  constructor(database: StoreDatabase) {
+    this.#database = database;
+  }
+
+  register(worker: WorkerRow): void {
+    this.#database.run(
+      `INSERT INTO workers(id, directory, started_at, host, pid, boot_id, pid_namespace, version, concurrency)
+        VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      worker.id,
+      worker.directory,
+      worker.startedAt,
+      worker.host,
+      worker.pid,
+      worker.bootId,
+      worker.pidNamespace,
+      worker.version,
+      worker.concurrency,
+    );
+  }
+
+  unregister(id: string): void {
+    this.#database.run("DELETE FROM workers WHERE id = ?", id);
+  }
+
+  all(): WorkerRow[] {
+    return this.#database.all<WorkerRow>(`SELECT ${COLUMNS} FROM workers ORDER BY started_at`);
+  }
+
+  one(id: string): WorkerRow | undefined {
+    return this.#database.get<WorkerRow>(`SELECT ${COLUMNS} FROM workers WHERE id = ?`, id);
+  }
+
+  /** The jobs that it has. */
+  jobsOf(id: string): Job[] {
+    return this.#database.all<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE worker = ? ORDER BY seq`, id);
+  }
+
+  /** Those of them whose abort somebody asked for. */
+  abortsOf(id: string): Job[] {
+    return this.#database.all<Job>(
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE worker = ? AND abort_by IS NOT NULL ORDER BY seq`,
+      id,
+    );
+  }
+}
