@@ -11,13 +11,14 @@ const CLAIM = (chosen: string): string => `UPDATE jobs SET phase = 'EXECUTING', 
     destruction = iif(destruction_kept, destruction, NULL)
   WHERE seq IN (${chosen}) RETURNING ${JOB_COLUMNS}`;
 
+// A bare parameter as the limit would make SQLite prepare the statement anew at each call, hence the sum.
 /** By priority, then age. A suspect (it may have killed its worker) is not among them: it is claimed alone. */
 const CLAIM_READY = CLAIM(
-  `SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2 ORDER BY priority DESC, seq LIMIT ?3`,
+  `SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2 ORDER BY priority DESC, seq LIMIT ?3 + 0`,
 );
 
 const CLAIM_SOME = CLAIM(`SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2
-  AND (definition IS NULL OR definition NOT IN (SELECT value FROM json_each(?4))) ORDER BY priority DESC, seq LIMIT ?3`);
+  AND (definition IS NULL OR definition NOT IN (SELECT value FROM json_each(?4))) ORDER BY priority DESC, seq LIMIT ?3 + 0`);
 
 const CLAIM_ONE = CLAIM("?3");
 

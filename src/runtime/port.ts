@@ -53,8 +53,8 @@ export interface Exit {
 export interface ResourceUsage {
   readonly userMicroseconds: number;
   readonly systemMicroseconds: number;
-  /** Peak resident set in bytes, as `getrusage(2)` tells it: includes what the parent had at the spawn. */
-  readonly peakBytes: number;
+  /** Peak resident set in bytes, as getrusage(2) tells it: at least what the parent had at the spawn. Null: unknown. */
+  readonly peakBytes: number | null;
 }
 
 export interface SpawnOptions {

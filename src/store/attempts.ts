@@ -120,6 +120,29 @@ export class Attempts {
     return true;
   }
 
+  /** Nobody can say whether it still runs; it stays its worker's until somebody can. */
+  unknown(job: Job, what: string, at: number, by: string): void {
+    const error = JSON.stringify({ message: what, type: "transient" });
+    const changed = this.#database.run(
+      `UPDATE jobs SET phase = 'UNKNOWN', error = ?3
+        WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED')`,
+      job.seq,
+      job.receipt,
+      error,
+    );
+    if (changed > 0) this.#decisions.add(job.seq, at, "UNKNOWN", by, what);
+  }
+
+  /** When that was decided; null: it was not. */
+  unknownSince(job: Job): number | null {
+    if (job.phase !== "UNKNOWN") return null;
+    const row = this.#database.get<{ at: number | null }>(
+      "SELECT max(at) AS at FROM decisions WHERE job = ? AND what = 'UNKNOWN'",
+      job.seq,
+    );
+    return row?.at ?? null;
+  }
+
   /** Ends an attempt that no process was started for, by its verdict alone. */
   settleUnrun(job: Job, settlement: Settlement, at: number, by: string): void {
     this.#settle(job, { endedAt: at, progress: null }, settlement);

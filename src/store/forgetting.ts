@@ -64,15 +64,14 @@ export class Forgetting {
   /** Jobs whose destruction is due, whatever they do. */
   due(at: number, limit: number): Job[] {
     return this.#database.all<Job>(
-      `SELECT ${JOB_COLUMNS} FROM jobs WHERE destruction <= ? ORDER BY destruction LIMIT ?`,
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE destruction <= ? ORDER BY destruction LIMIT ? + 0`,
       at,
       limit,
     );
   }
 
-  /** When the next destruction is due, in milliseconds since 1970. */
-  nextDue(): number | null {
-    return this.#database.get<{ at: number | null }>("SELECT min(destruction) AS at FROM jobs")?.at ?? null;
+  hasOldTombstones(at: number): boolean {
+    return this.#database.get("SELECT 1 FROM tombstones WHERE until <= ? LIMIT 1", at) !== undefined;
   }
 
   /** Within a transaction. */

@@ -129,10 +129,10 @@ function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
     if (filter.owner !== null) conditions.push("owner = ?") && values.push(filter.owner);
     if (filter.last !== null) values.push(filter.last);
     return `SELECT * FROM (SELECT ${JOB_COLUMNS} FROM jobs WHERE ${conditions.join(" AND ")}
-      ORDER BY created_at DESC, seq DESC${filter.last === null ? "" : " LIMIT ?"})`;
+      ORDER BY created_at DESC, seq DESC${filter.last === null ? "" : " LIMIT ? + 0"})`;
   });
   if (filter.last !== null) values.push(filter.last);
-  const limit = filter.last === null ? "" : " LIMIT ?";
+  const limit = filter.last === null ? "" : " LIMIT ? + 0";
   return { sql: `${parts.join(" UNION ALL ")} ORDER BY createdAt DESC, seq DESC${limit}`, values };
 }
 

@@ -132,14 +132,14 @@ CREATE TABLE results(
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE decisions(
+  number INTEGER PRIMARY KEY,
   job INTEGER NOT NULL REFERENCES jobs(seq) ON DELETE CASCADE,
-  number INTEGER NOT NULL,
   at INTEGER NOT NULL,
   what TEXT NOT NULL,
   by TEXT NOT NULL,
-  why TEXT,
-  PRIMARY KEY(job, number)
-) STRICT, WITHOUT ROWID;
+  why TEXT
+) STRICT;
+CREATE INDEX decisions_job ON decisions(job);
 
 CREATE TABLE workers(
   id TEXT PRIMARY KEY,

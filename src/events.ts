@@ -1,0 +1,36 @@
+import type { AttemptEnd, Settlement } from "./store/job.ts";
+
+/** Everything that a worker tells of itself. One file turns these into log lines; tests wait for the same events. */
+export type WorkerEvent =
+  | { readonly type: "worker started"; readonly worker: string; readonly concurrency: number; readonly store: string }
+  | { readonly type: "worker stopping"; readonly worker: string; readonly why: string }
+  | { readonly type: "worker ended"; readonly worker: string; readonly counts: JobCounts }
+  | { readonly type: "job started"; readonly job: string; readonly attempt: number; readonly pid: number }
+  | {
+      readonly type: "job ended";
+      readonly job: string;
+      readonly attempt: number;
+      readonly end: AttemptEnd;
+      readonly settlement: Settlement;
+      readonly ranMs: number;
+    }
+  | { readonly type: "job warning"; readonly job: string; readonly attempt: number; readonly warning: string }
+  | { readonly type: "signalled"; readonly job: string; readonly attempt: number; readonly why: string }
+  | { readonly type: "definition paused"; readonly definition: string; readonly why: string; readonly forMs: number }
+  | { readonly type: "taking nothing"; readonly why: string; readonly forMs: number }
+  | { readonly type: "recovered"; readonly worker: string; readonly jobs: number }
+  | { readonly type: "job unknown"; readonly job: string; readonly what: string }
+  | { readonly type: "destroyed"; readonly jobs: number }
+  | { readonly type: "trouble"; readonly what: string }
+  | { readonly type: "healed" };
+
+/** Jobs that ended on a worker, by what became of them. */
+export interface JobCounts {
+  completed: number;
+  /** ERROR or ABORTED. */
+  failed: number;
+  /** To be run again. */
+  putBack: number;
+}
+
+export type Emit = (event: WorkerEvent) => void;

@@ -1,0 +1,61 @@
+import { openSync, readSync } from "node:fs";
+import { codeOf } from "../errors.ts";
+import type { Libc } from "../runtime/port.ts";
+import { readStat } from "./proc.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36;
+
+/** Longest text that the kernel gives of our children at once. */
+const BUFFER_BYTES = 64 * 1024;
+
+/**
+ * This process adopts what its jobs orphan (prctl(2), PR_SET_CHILD_SUBREAPER), so that a process which left session,
+ * group and environment behind still shows up among our children. The dead ones among them are ours to reap; waiting
+ * for just any child would take the statuses of the jobs away from the runtime.
+ */
+export class Orphans {
+  readonly #libc: Libc;
+  readonly #jobs = new Set<number>();
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #children: number | null;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    const adopting = libc.prctl(PR_SET_CHILD_SUBREAPER, 1) === 0;
+    this.#children = adopting ? openChildren() : null;
+    // What was our child before we started anything (`sleep 9 & exec reeve work`) is no orphan of a job.
+    for (const pid of this.strangers()) this.joined(pid);
+  }
+
+  /** A main process of a job: its status is the runtime's to ask for. */
+  joined(pid: number): void {
+    this.#jobs.add(pid);
+  }
+
+  left(pid: number): void {
+    this.#jobs.delete(pid);
+  }
+
+  /** Living children that are no job's main process. The dead ones are reaped on the way. */
+  strangers(): number[] {
+    if (this.#children === null) return [];
+    const size = readSync(this.#children, this.#buffer, 0, BUFFER_BYTES, 0);
+    if (size === 0) return [];
+    const pids = new TextDecoder().decode(this.#buffer.subarray(0, size)).trim().split(" ").map(Number);
+    return pids.filter((pid) => pid > 1 && !this.#jobs.has(pid) && !this.#reap(pid));
+  }
+
+  #reap(pid: number): boolean {
+    return readStat(pid)?.state === "Z" && this.#libc.reap(pid) === pid;
+  }
+}
+
+function openChildren(): number | null {
+  try {
+    return openSync(`/proc/self/task/${process.pid}/children`, "r");
+  } catch (error) {
+    // A kernel built without it, or a /proc that is not ours.
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}

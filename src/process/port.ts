@@ -1,0 +1,104 @@
+import type { StopSignal, OutputMode } from "../config/definition.ts";
+import type { Output, Result } from "../store/job.ts";
+import type { Exit } from "../runtime/port.ts";
+
+/** What names the tree of one attempt, for whoever looks for it in the system. */
+export interface TreeName {
+  readonly job: string;
+  readonly attempt: number;
+}
+
+/** Everything that an attempt's main process is started with. */
+export interface Launch extends TreeName {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | null;
+  readonly output: OutputMode;
+  /** The directory that is kept for the job when something is in it. */
+  readonly jobDirectory: string;
+}
+
+export interface StopOrder {
+  readonly signal: StopSignal;
+  /** Milliseconds between the signal and KILL. */
+  readonly graceMs: number;
+}
+
+/** What an attempt left behind, taken in whole. */
+export interface Takings {
+  readonly outputs: readonly Output[];
+  readonly results: readonly Result[];
+  readonly progress: { readonly fraction: number; readonly message: string | null } | null;
+  /** What the job itself said was wrong. */
+  readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
+  /** What was wrong with what it said: never fatal. */
+  readonly warnings: readonly string[];
+}
+
+/** A tree of processes, from its spawn until it is seen gone. */
+export interface RunningTree {
+  readonly pid: number;
+  /** The main process has ended; what it started may live on. */
+  readonly exited: Promise<Exit>;
+  /** TERM → grace → KILL to the whole tree, once; a second order does nothing. */
+  stop(order: StopOrder): void;
+  /** KILL to the whole tree, whatever order is being carried out. */
+  kill(): void;
+  /**
+   * After `exited`: sees to it that nothing of the tree is left. Gives null, or a sentence that says what could not
+   * be ended.
+   */
+  gone(order: StopOrder): Promise<string | null>;
+}
+
+/** The place of one running job: its files, used again by the next. */
+export interface Slot {
+  readonly directory: string;
+  /**
+   * Starts the main process.
+   *
+   * @throws SpawnFailed when there is no process.
+   */
+  start(launch: Launch): RunningTree;
+  /** Output, results and messages of the tree that is gone. They stay in the slot until the next start. */
+  collect(launch: Launch): Takings;
+  close(): void;
+}
+
+/** What is left of an attempt whose worker is dead. */
+export type Remains =
+  | { readonly kind: "gone"; readonly pid: number | null; readonly started: boolean; readonly takings: Takings }
+  /** It cannot be known here whether something of it still runs; `what` says why. */
+  | { readonly kind: "unknown"; readonly what: string };
+
+export interface DeadAttempt extends TreeName {
+  readonly directory: string;
+  readonly jobDirectory: string;
+  readonly output: OutputMode;
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  /** The worker was process 1 of its namespace: nothing in there outlived it. */
+  readonly workerWasInit: boolean;
+  readonly stop: StopOrder;
+}
+
+/** What the worker needs of the system's processes. */
+export interface Processes {
+  openSlot(directory: string): Slot;
+  /** Ends what is left of a dead worker's attempt, and takes in what it left. */
+  recover(attempt: DeadAttempt): Promise<Remains>;
+  /** Called when no job runs: what could not be told apart among jobs dies now, and adopted zombies are reaped. */
+  sweep(): Promise<void>;
+}
+
+/** There is no process: no such program, no permission, no memory. */
+export class SpawnFailed extends Error {
+  override readonly name = "SpawnFailed";
+  /** `ENOENT`, `EACCES`, `E2BIG`, `EAGAIN`, …; `EINVAL` where the runtime gives none. */
+  readonly errno: string;
+  constructor(errno: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.errno = errno;
+  }
+}

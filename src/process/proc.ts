@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { codeOf } from "../errors.ts";
+
+/** A process as `/proc/PID/stat` shows it: proc(5). */
+export interface ProcessStat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** Clock ticks after boot: with the pid it names one process for good. */
+  readonly startTime: number;
+}
+
+/** Undefined when there is no such process (any more). */
+export function readStat(pid: number): ProcessStat | undefined {
+  const text = readProc(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
+  // The name in parentheses may itself hold parentheses and spaces.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const number = (index: number): number => Number(fields[index]);
+  return {
+    pid,
+    state: fields[0] ?? "?",
+    parent: number(1),
+    group: number(2),
+    session: number(3),
+    startTime: number(19),
+  };
+}
+
+/** A zombie has ended; only its parent has not asked. */
+export const isAlive = (stat: ProcessStat | undefined): stat is ProcessStat =>
+  stat !== undefined && stat.state !== "Z" && stat.state !== "X";
+
+export function allProcesses(): ProcessStat[] {
+  const stats: ProcessStat[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    const stat = Number.isInteger(pid) ? readStat(pid) : undefined;
+    if (stat) stats.push(stat);
+  }
+  return stats;
+}
+
+/** Whether the environment that the process was started with has `entry` (`NAME=value`). */
+export function hasEnvironment(pid: number, entry: string): boolean {
+  return readProc(`/proc/${pid}/environ`)?.split("\0").includes(entry) ?? false;
+}
+
+/** Whether the process has one of these files (`device:inode`) open. */
+export function hasOpen(pid: number, files: ReadonlySet<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((name) => files.has(fileName(`/proc/${pid}/fd/${name}`)));
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+}
+
+/** `device:inode`, or an empty text for what is not there. */
+export function fileName(path: string): string {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (isAbsence(error)) return "";
+    throw error;
+  }
+}
+
+/** What names this boot of this machine; containers share it. */
+export const bootId = (): string => readProc("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+
+/** What names the namespace in which our pids mean something. */
+export function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch (error) {
+    if (isAbsence(error)) return "";
+    throw error;
+  }
+}
+
+/** Whether /proc shows our own pids: not so where it was mounted outside of our pid namespace, or not at all. */
+export function procIsOurs(): boolean {
+  try {
+    return readlinkSync("/proc/self") === String(process.pid);
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
+}
+
+/** The soft limit of open files of our parent, which is what it gave us: both runtimes raise their own. */
+export function inheritedOpenFilesLimit(): number | undefined {
+  const line = readProc(`/proc/${process.ppid}/limits`)?.match(/^Max open files +(\d+)/m);
+  return line ? Number(line[1]) : undefined;
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Gone meanwhile, another user's, or a system without /proc. */
+function isAbsence(error: unknown): boolean {
+  return ["ENOENT", "ESRCH", "EACCES", "EPERM", "ENOTDIR"].includes(codeOf(error) ?? "");
+}

@@ -1,0 +1,224 @@
+import { closeSync, constants, existsSync, openSync, statSync, writeFileSync } from "node:fs";
+import type { Clock } from "../clock.ts";
+import { codeOf, messageOf } from "../errors.ts";
+import type { Exit, ResourceUsage, Runtime } from "../runtime/port.ts";
+import { cookieOf } from "./environment.ts";
+import { Orphans } from "./orphans.ts";
+import { SpawnFailed, type Launch, type RunningTree, type Slot, type StopOrder, type Takings } from "./port.ts";
+import { readStat, type ProcessStat } from "./proc.ts";
+import { SlotFiles } from "./slot-files.ts";
+import { terminate } from "./terminate.ts";
+import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
+
+/** What all running trees of this worker share. */
+export interface Supervision {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly orphans: Orphans;
+  /** Puts back the limit of open files that this process was started with, for the time of a spawn. */
+  readonly openFiles: { readonly children: number; readonly own: number } | null;
+  /** Written to each child, so that the kernel runs out of memory for it before it does for the worker. */
+  readonly oomScore: string | null;
+}
+
+/** A slot on the file system, whose jobs are real processes. */
+export class FileSlot implements Slot {
+  readonly directory: string;
+  readonly #files: SlotFiles;
+  readonly #supervision: Supervision;
+
+  constructor(directory: string, supervision: Supervision) {
+    this.directory = directory;
+    this.#files = new SlotFiles(directory, supervision.runtime.libc());
+    this.#supervision = supervision;
+  }
+
+  start(launch: Launch): RunningTree {
+    try {
+      this.#files.begin(launch, launch.output);
+      return new ProcessTree(launch, this.#files, this.#supervision);
+    } catch (error) {
+      const errno = codeOf(error);
+      if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
+      throw new SpawnFailed(errno, `the files of the job could not be made: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  collect(launch: Launch): Takings {
+    return this.#files.collect(launch);
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+}
+
+/** One main process and all that comes of it. */
+class ProcessTree implements RunningTree {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly #files: SlotFiles;
+  readonly #supervision: Supervision;
+  readonly #marks: TreeMarks;
+  #stopping: Promise<ProcessStat[]> | null = null;
+
+  constructor(launch: Launch, files: SlotFiles, supervision: Supervision) {
+    const ended = Promise.withResolvers<Exit>();
+    this.#files = files;
+    this.#supervision = supervision;
+    this.pid = spawn(launch, files, supervision, (exit) => {
+      supervision.orphans.left(this.pid);
+      ended.resolve({ ...exit, usage: exit.usage && withoutOurPeak(exit.usage) });
+    });
+    supervision.orphans.joined(this.pid);
+    this.exited = ended.promise;
+    // Nobody has asked for its status yet, so this is still the one that we started.
+    const leader = { pid: this.pid, startTime: readStat(this.pid)?.startTime ?? 0 };
+    files.identify(launch, leader);
+    this.#marks = { cookie: cookieOf(launch.job), leader, files: files.lockedFiles() };
+  }
+
+  stop(order: StopOrder): void {
+    this.#stopping ??= this.#end(order);
+  }
+
+  kill(): void {
+    this.stop({ signal: "KILL", graceMs: 0 });
+    signalAll(membersOf(this.#marks), "SIGKILL");
+  }
+
+  async gone(order: StopOrder): Promise<string | null> {
+    if (this.#stopping === null && this.#isGone()) return null;
+    this.stop(order);
+    const left = (await this.#stopping) ?? [];
+    if (left.length === 0 && this.#files.areFree()) return null;
+    const pids = left.map((member) => `${member.pid} (state ${member.state})`);
+    return `processes of the job could not be ended: ${pids.join(", ") || "unknown ones that hold its output open"}`;
+  }
+
+  /**
+   * The quick look after an ordinary end: nobody has its files open, and this worker, to which all orphans come, has
+   * adopted none that is its.
+   */
+  #isGone(): boolean {
+    if (!this.#files.areFree()) return false;
+    return this.#supervision.orphans.strangers().length === 0 || membersOf(this.#marks).length === 0;
+  }
+
+  #end(order: StopOrder): Promise<ProcessStat[]> {
+    const target = { members: () => membersOf(this.#marks), signal: signalAll };
+    return terminate(target, order, this.#supervision.clock);
+  }
+}
+
+/** A child starts with its parent's peak as its own: only a higher one says something of the child. */
+function withoutOurPeak(usage: ResourceUsage): ResourceUsage {
+  const own = usage.peakBytes === null ? 0 : process.resourceUsage().maxRSS * 1024;
+  return usage.peakBytes !== null && usage.peakBytes > own ? usage : { ...usage, peakBytes: null };
+}
+
+function spawn(launch: Launch, files: SlotFiles, supervision: Supervision, onExit: (exit: Exit) => void): number {
+  const opened: number[] = [];
+  const keep = (descriptor: number): number => {
+    opened.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const stdin = keep(openInput(launch, files));
+    const stdout = keep(files.openLocked("output"));
+    const stderr = launch.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
+    const control = keep(files.openLocked("control"));
+    return spawnWith(launch, files, supervision, [stdin, stdout, stderr, control], onExit);
+  } finally {
+    // The tree has its own by now; ours would keep the locks.
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+function openInput(launch: Launch, files: SlotFiles): number {
+  if (launch.body === null) return openSync("/dev/null", constants.O_RDONLY);
+  files.writeBody(launch.body);
+  return openSync(files.body, constants.O_RDONLY);
+}
+
+function spawnWith(
+  launch: Launch,
+  files: SlotFiles,
+  supervision: Supervision,
+  descriptors: readonly [number, number, number, number],
+  onExit: (exit: Exit) => void,
+): number {
+  const environment = { ...launch.environment, ...placesOf(launch, files) };
+  const options = { cwd: launch.cwd, environment, descriptors, onExit };
+  const { pid } = withOpenFilesLimit(supervision, () => attemptSpawn(launch, supervision.runtime, options));
+  if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
+  if (supervision.oomScore !== null) yieldMemoryFirst(pid, supervision.oomScore);
+  return pid;
+}
+
+function placesOf(launch: Launch, files: SlotFiles): Record<string, string> {
+  const places: Record<string, string> = {
+    REEVE_CONTROL: files.path("control"),
+    REEVE_RESULTS: files.results,
+    REEVE_WORKDIR: files.workDirectory(launch),
+  };
+  if (launch.body !== null) places["REEVE_BODY"] = files.body;
+  return places;
+}
+
+function attemptSpawn(launch: Launch, runtime: Runtime, options: Parameters<Runtime["spawn"]>[1]) {
+  try {
+    return runtime.spawn(launch.argv, options);
+  } catch (error) {
+    throw explainSpawn(launch, error);
+  }
+}
+
+/** Where the runtime tells the reason only later, what can be seen now is told. */
+function missingProgram(launch: Launch): Error {
+  const program = launch.argv[0] ?? "";
+  const there = program.includes("/") && existsSync(program);
+  return Object.assign(new Error(there ? "it cannot be executed" : "no such program"), {
+    code: there ? "EACCES" : "ENOENT",
+  });
+}
+
+function explainSpawn(launch: Launch, error: unknown): SpawnFailed {
+  const program = JSON.stringify((launch.argv[0] ?? "").slice(0, 200));
+  if (!isDirectory(launch.cwd)) {
+    return new SpawnFailed("ENOENT", `${program} was not started: its directory ${launch.cwd} is not there`);
+  }
+  const errno = codeOf(error) ?? "EINVAL";
+  return new SpawnFailed(errno, `${program} was not started: ${REASONS[errno] ?? messageOf(error)}`, { cause: error });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such program",
+  EACCES: "it is not executable",
+  ENOEXEC: "it is not a program (is its first line #!… missing?)",
+  E2BIG: "its arguments and environment are too long; large data goes by stdin or file",
+  ERR_INVALID_ARG_VALUE: "an argument or variable has a NUL byte in it",
+};
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function withOpenFilesLimit<T>({ openFiles, runtime }: Supervision, work: () => T): T {
+  if (!openFiles) return work();
+  runtime.libc().setOpenFilesLimit(openFiles.children);
+  try {
+    return work();
+  } finally {
+    runtime.libc().setOpenFilesLimit(openFiles.own);
+  }
+}
+
+/** It may have ended already, or the kernel may not allow it; neither matters to the job. */
+function yieldMemoryFirst(pid: number, score: string): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, score);
+  } catch (error) {
+    if (!["ENOENT", "ESRCH", "EACCES", "EPERM", "EINVAL"].includes(codeOf(error) ?? "")) throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import type { Clock } from "../clock.ts";
+import type { StopOrder } from "./port.ts";
+import type { ProcessStat } from "./proc.ts";
+
+/** What termination needs to see and do. */
+export interface Target {
+  /** The living members of the tree, found anew at each call. */
+  members(): ProcessStat[];
+  signal(members: readonly ProcessStat[], signal: NodeJS.Signals): void;
+}
+
+/** Between looks at a tree that is being ended, in milliseconds: at first often, then less so. */
+const FIRST_LOOK_MS = 2;
+const SLOWEST_LOOK_MS = 100;
+
+/** After KILL a process that is not gone by then waits in the kernel (a dead disk): we say so instead of waiting on. */
+const KILL_DEADLINE_MS = 10_000;
+
+/**
+ * The stop signal (and CONT, since a stopped process would not see it), the grace, then KILL to all members in one
+ * pass, again until none is left.
+ *
+ * @returns the members that outlived the deadline.
+ */
+export async function terminate(target: Target, order: StopOrder, clock: Clock): Promise<ProcessStat[]> {
+  const members = target.members();
+  if (members.length === 0) return [];
+  if (order.signal !== "KILL" && order.graceMs > 0) {
+    target.signal(members, `SIG${order.signal}`);
+    target.signal(members, "SIGCONT");
+    if ((await waitUntilGone(target, order.graceMs, clock, () => {})).length === 0) return [];
+  }
+  return kill(target, clock);
+}
+
+function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
+  target.signal(target.members(), "SIGKILL");
+  // What was being forked meanwhile is killed at the next look.
+  return waitUntilGone(target, KILL_DEADLINE_MS, clock, (members) => target.signal(members, "SIGKILL"));
+}
+
+async function waitUntilGone(
+  target: Target,
+  patienceMs: number,
+  clock: Clock,
+  atEachLook: (members: readonly ProcessStat[]) => void,
+): Promise<ProcessStat[]> {
+  const end = clock.monotonic() + patienceMs;
+  for (let wait = FIRST_LOOK_MS; ; wait = Math.min(wait * 2, SLOWEST_LOOK_MS)) {
+    const members = target.members();
+    const left = end - clock.monotonic();
+    if (members.length === 0 || left <= 0) return members;
+    await clock.sleep(Math.min(wait, left));
+    atEachLook(target.members());
+  }
+}

@@ -1,0 +1,169 @@
+import type { JobCounts } from "../events.ts";
+import type { Slot } from "../process/port.ts";
+import type { Message, Request } from "../queue/port.ts";
+import type { AttemptEnd, Cause, Settlement } from "../store/job.ts";
+import { ActiveJob, type Started } from "./active-job.ts";
+import { isMissingProgram, isShortOfResources } from "./ending.ts";
+import { Pauses } from "./pauses.ts";
+import type { Planner } from "./plan.ts";
+import type { Ports } from "./ports.ts";
+import type { Stop } from "./stop.ts";
+import { run, type Outcome, type RunContext } from "./run.ts";
+
+export interface DispatcherOptions {
+  readonly ports: Ports;
+  readonly worker: string;
+  readonly planner: Planner;
+  readonly slots: readonly Slot[];
+  /** Jobs that may be started in all; null: no limit. */
+  readonly maxJobs: number | null;
+  readonly stays: boolean;
+  /** A slot that cannot be used again is replaced. */
+  readonly newSlot: () => Slot;
+  /** There may be something to claim. */
+  readonly poke: () => void;
+  /** Something ended that the worker's loop may wait for. */
+  readonly wake: () => void;
+  readonly stop: Stop;
+}
+
+/** Keeps the slots busy: claims what there are free slots for, and runs it. */
+export class Dispatcher {
+  readonly counts: JobCounts = { completed: 0, failed: 0, putBack: 0 };
+  readonly #options: DispatcherOptions;
+  readonly #context: RunContext;
+  readonly #pauses: Pauses;
+  readonly #free: Slot[];
+  readonly #active = new Set<ActiveJob>();
+  #started = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#free = [...options.slots];
+    this.#pauses = new Pauses(options.ports, options.poke);
+    this.#context = {
+      ports: options.ports,
+      worker: options.worker,
+      stays: options.stays,
+      stopsWithin: (milliseconds) => options.stop.within(milliseconds),
+      ending: (active, outcome) => this.#vacate(active, outcome),
+      ended: (active, end, settlement) => this.#ended(active, end, settlement),
+    };
+  }
+
+  get running(): number {
+    return this.#active.size;
+  }
+
+  /** Whether all jobs that may be started have been. */
+  get isExhausted(): boolean {
+    return this.#mayStart() <= 0;
+  }
+
+  /** Claims until no slot is free or nothing is there. Gives whether anything was started. */
+  async topUp(): Promise<boolean> {
+    let any = false;
+    while (this.#room() > 0) {
+      const { queue } = this.#options.ports;
+      const started = await queue.receive(
+        () => this.#request(),
+        (message, index) => this.#admit(message, index),
+      );
+      if (started.length === 0) return any;
+      any = true;
+      this.#free.splice(0, started.length);
+      this.#started += started.length;
+      for (const one of started) this.#start(one);
+    }
+    return any;
+  }
+
+  get hasRoom(): boolean {
+    return this.#room() > 0;
+  }
+
+  #room(): number {
+    return this.#pauses.takesNothing || this.#options.stop.isClosing
+      ? 0
+      : Math.min(this.#free.length, this.#mayStart());
+  }
+
+  #mayStart(): number {
+    return (this.#options.maxJobs ?? Number.POSITIVE_INFINITY) - this.#started;
+  }
+
+  #request(): Request {
+    return { max: this.#room(), idle: this.#active.size === 0, without: this.#pauses.definitions };
+  }
+
+  /** Within the transaction of the claim, and perhaps more than once. */
+  #admit(message: Message, index: number): Started {
+    const { ports, worker, planner } = this.#options;
+    const slot = this.#free[index];
+    if (!slot) throw new Error("the queue gave more than was asked for");
+    const { job } = message;
+    const inputs = ports.store.jobs.inputs(job.seq);
+    const planned = planner.plan(job, inputs);
+    const at = ports.clock.now();
+    const { id: messageId, receiveCount } = message;
+    ports.store.attempts.begin({ job, worker, directory: slot.directory, messageId, receiveCount, at });
+    if (planned.kind === "plan" && inputs.command === null) {
+      ports.store.attempts.resolved(job.seq, job.attempts, planned.plan.argv, planned.plan.cwd);
+    }
+    return { message, job, inputs, planned, slot, startedAt: at };
+  }
+
+  #start(started: Started): void {
+    const { stop } = this.#options;
+    const active = new ActiveJob(started, () => stop.graceLeftMs);
+    this.#active.add(active);
+    if (stop.isAsked) active.end("stop");
+    run(active, this.#context).catch((error: unknown) => stop.fault(error));
+  }
+
+  /** The end is being written: what is claimed in the same commit may have the slot. */
+  #vacate(active: ActiveJob, outcome: Outcome): void {
+    const { started } = active;
+    this.#active.delete(active);
+    this.#free.push(outcome.left === null ? started.slot : this.#options.newSlot());
+    const { definition } = started.job;
+    if (isShortOfResources(outcome.ending)) this.#pauses.takeNothing(outcome.ending);
+    else if (isMissingProgram(outcome.ending) && definition !== null) this.#pauses.pause(definition, outcome.ending);
+    else this.#pauses.worked(definition);
+    this.#options.poke();
+  }
+
+  #ended({ started }: ActiveJob, end: AttemptEnd, settlement: Settlement): void {
+    const { job, startedAt } = started;
+    this.#count(settlement);
+    const ranMs = Math.max(0, end.endedAt - startedAt);
+    this.#options.ports.emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs });
+    this.#options.wake();
+  }
+
+  #count({ phase }: Settlement): void {
+    if (phase === "COMPLETED") this.counts.completed += 1;
+    else if (phase === "ERROR" || phase === "ABORTED") this.counts.failed += 1;
+    else this.counts.putBack += 1;
+  }
+
+  /** Ends the jobs whose abort was asked for. */
+  takeAborts(): void {
+    if (this.#active.size === 0) return;
+    const asked = new Map(
+      this.#options.ports.store.workers.abortsOf(this.#options.worker).map((job) => [job.seq, job]),
+    );
+    for (const active of this.#active) {
+      const job = asked.get(active.started.job.seq);
+      if (job) active.end("abort", job.abortBy);
+    }
+  }
+
+  endAll(cause: Cause): void {
+    for (const active of this.#active) active.end(cause);
+  }
+
+  killAll(): void {
+    for (const active of this.#active) active.kill();
+  }
+}

@@ -1,0 +1,147 @@
+import type { Limits } from "../config/definition.ts";
+import { unreachable } from "../errors.ts";
+import type { Takings } from "../process/port.ts";
+import { abortedBy, describeEnding } from "../store/attempts.ts";
+import type { Cause, Ending, Job, JobError, Settlement } from "../store/job.ts";
+
+/** What is known when an attempt is judged. */
+export interface Facts {
+  readonly ending: Ending;
+  readonly cause: Cause | null;
+  /** Who asked for the abort, where the cause is one. */
+  readonly abortBy: string | null;
+  readonly job: Job;
+  readonly limits: Limits;
+  /** What the job itself said was wrong. */
+  readonly said: Takings["error"];
+  /** Whether a missing program may turn up: a definition's, in a worker that stays. */
+  readonly programMayTurnUp: boolean;
+  readonly random: () => number;
+}
+
+/** Signals that somebody sends; the others a program brings on itself. */
+const FROM_OUTSIDE = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
+/** How a shell tells the same of its child: 128 + n. */
+const EXITS_FROM_OUTSIDE = new Set([129, 130, 131, 137, 143]);
+
+const SHORT_OF_RESOURCES = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC"]);
+const NO_PROGRAM = new Set(["ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EPERM"]);
+
+/** A death that a stop of the worker may explain, if that comes within a moment. */
+export function mayBeOfAStop(ending: Ending): boolean {
+  if (ending.kind === "signalled") return ending.signal !== null && FROM_OUTSIDE.has(ending.signal);
+  return ending.kind === "exited" && EXITS_FROM_OUTSIDE.has(ending.code);
+}
+
+export const isShortOfResources = (ending: Ending): boolean =>
+  ending.kind === "spawn failed" && SHORT_OF_RESOURCES.has(ending.errno);
+
+export const isMissingProgram = (ending: Ending): boolean =>
+  ending.kind === "spawn failed" && NO_PROGRAM.has(ending.errno);
+
+/** The one place where an ending becomes a phase and a verdict. */
+export function judge(facts: Facts): Settlement {
+  if (facts.cause !== null) return judgeCause(facts, facts.cause);
+  const { ending, limits } = facts;
+  switch (ending.kind) {
+    case "exited":
+      return judgeExit(facts, ending.code);
+    case "signalled":
+      return limits.onSignal === "release" && mayBeOfAStop(ending) ? lost(facts) : failed(facts);
+    case "spawn failed":
+      return judgeSpawn(facts, ending.errno);
+    case "lost":
+      return limits.onLost === "release" ? lost(facts) : buried(facts, "transient");
+    case "rejected":
+      return buried(facts, "fatal");
+    default:
+      return unreachable(ending);
+  }
+}
+
+/** Why somebody made it end counts for more than how it then ended. */
+function judgeCause(facts: Facts, cause: Cause): Settlement {
+  switch (cause) {
+    case "timeout":
+      return failed(facts);
+    case "abort":
+      return abortedBy(facts.abortBy ?? "its client");
+    case "overrun":
+      return { ...buried(facts, "fatal"), phase: "ABORTED" };
+    case "memory":
+      return facts.limits.onSignal === "release" ? lost(facts) : failed(facts);
+    case "stop":
+      return { phase: "QUEUED", verdict: { kind: "release", delayMs: 0 }, counts: "nothing", error: errorOf(facts) };
+    case "expired":
+      return { phase: "ABORTED", verdict: { kind: "acknowledge" }, counts: "nothing", error: errorOf(facts) };
+    case "lease lost":
+      return { phase: "UNKNOWN", verdict: { kind: "leave" }, counts: "nothing", error: errorOf(facts) };
+    default:
+      return unreachable(cause);
+  }
+}
+
+function judgeExit(facts: Facts, code: number): Settlement {
+  const { limits, said } = facts;
+  if (code === 0) return { phase: "COMPLETED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null };
+  if (limits.rejectCodes.includes(code) || said?.type === "fatal") return buried(facts, "fatal");
+  if (!limits.releaseCodes.includes(code)) return failed(facts);
+  const verdict = { kind: "release", delayMs: limits.releaseDelayMs } as const;
+  return { phase: "QUEUED", verdict, counts: "nothing", error: errorOf(facts) };
+}
+
+function judgeSpawn(facts: Facts, errno: string): Settlement {
+  const waits = SHORT_OF_RESOURCES.has(errno) || (NO_PROGRAM.has(errno) && facts.programMayTurnUp);
+  if (waits) {
+    const verdict = { kind: "release", delayMs: facts.limits.backoffBaseMs } as const;
+    return { phase: "QUEUED", verdict, counts: "nothing", error: errorOf(facts) };
+  }
+  return NO_PROGRAM.has(errno) ? failed(facts) : buried(facts, "fatal");
+}
+
+/** A failure: once more after a while, as long as the budget lasts. */
+function failed(facts: Facts): Settlement {
+  const { job, limits } = facts;
+  if (job.failures + 1 >= limits.maxAttempts) return { ...buried(facts, "transient"), counts: "failure" };
+  const verdict = { kind: "release", delayMs: backoff(job.failures, limits, facts.random) } as const;
+  return { phase: "QUEUED", verdict, counts: "failure", error: errorOf(facts) };
+}
+
+/** Not the job's fault, as far as is known; but a job that is lost again and again may be what kills its workers. */
+function lost(facts: Facts): Settlement {
+  if (facts.job.lost + 1 >= facts.limits.maxLost) return { ...buried(facts, "transient"), counts: "lost" };
+  const verdict = { kind: "release", delayMs: 0 } as const;
+  return { phase: "QUEUED", verdict, counts: "lost", error: errorOf(facts) };
+}
+
+function buried(facts: Facts, type: JobError["type"]): Settlement {
+  const error = errorOf(facts, type);
+  return { phase: "ERROR", verdict: { kind: "bury", reason: error.message }, counts: "nothing", error };
+}
+
+/** What nobody could end may still run: such a job is never given out again. */
+export function judgeStuck(settlement: Settlement, left: string): Settlement {
+  if (settlement.phase !== "QUEUED") {
+    const error = settlement.error ?? { message: "the job ended", type: "transient" };
+    return { ...settlement, error: { ...error, message: `${error.message}; ${left}` } };
+  }
+  const error: JobError = { message: left, type: "fatal", hint: "end them by hand, then `reeve retry`" };
+  return { phase: "ERROR", verdict: { kind: "bury", reason: left }, counts: "nothing", error };
+}
+
+/** Exponential, with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
+export function backoff(failures: number, limits: Limits, random: () => number): number {
+  const ceiling = Math.min(limits.backoffCapMs, limits.backoffBaseMs * 2 ** Math.min(failures, 30));
+  return Math.round(ceiling * random());
+}
+
+function errorOf(facts: Facts, type: JobError["type"] = "transient"): JobError {
+  const { ending, cause, job, said } = facts;
+  const how = describeEnding({ ending, cause });
+  return {
+    message: said ? `${said.message} (${how})` : how,
+    type: said?.type ?? type,
+    ...(cause !== null && { cause }),
+    ...(ending.kind !== "rejected" && ending.kind !== "spawn failed" && { hint: `reeve logs ${job.id}` }),
+  };
+}

@@ -1,0 +1,59 @@
+import { unavailable } from "../errors.ts";
+import type { Ports } from "./ports.ts";
+import { reap } from "./reaper.ts";
+import type { Recovery } from "./recovery.ts";
+
+export interface MaintenanceOptions {
+  readonly ports: Ports;
+  readonly recovery: Recovery;
+  readonly intervalMs: number;
+  /** After each round: what was put back may be claimed. */
+  readonly poke: () => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What is done now and then beside the jobs: recovery for dead workers, destruction, a look at the store's file. */
+export class Maintenance {
+  readonly #options: MaintenanceOptions;
+  #rounds = 0;
+  #stopped = false;
+  #cancel: () => void = () => {};
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the dead that were there at the start have been seen to. */
+  get hasRecovered(): boolean {
+    return this.#rounds > 0;
+  }
+
+  start(): void {
+    this.#round = this.#go().catch(this.#options.onFault);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#round;
+  }
+
+  async #go(): Promise<void> {
+    const { ports, recovery, intervalMs, poke } = this.#options;
+    if (!ports.store.isInPlace()) throw replaced(ports.store.location.database);
+    await recovery.pass();
+    if (!this.#stopped) await reap(ports);
+    if (!this.#stopped) await ports.processes.sweep();
+    this.#rounds += 1;
+    poke();
+    if (!this.#stopped) this.#cancel = ports.clock.after(intervalMs, () => this.start());
+  }
+}
+
+function replaced(path: string): Error {
+  return unavailable(
+    `the store ${path} was replaced or removed while this worker was using it`,
+    "start a worker anew on the store that is there now",
+  );
+}

@@ -1,0 +1,88 @@
+import type { Definition, Limits } from "../config/definition.ts";
+import { DEFAULT_LIMITS } from "../config/definition.ts";
+import { checkParameters } from "../config/parameters.ts";
+import { compileTemplate, expandTemplate, Rejection, type Template } from "../config/template.ts";
+import { ReeveError } from "../errors.ts";
+import { definitionEnvironment, type Environment } from "../process/environment.ts";
+import type { Inputs, Job, Parameter } from "../store/job.ts";
+
+/** What is to be run for a job, and under which limits. */
+export interface Plan {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type Planned =
+  | { readonly kind: "plan"; readonly plan: Plan; readonly limits: Limits }
+  /** This job can never be run as it is. */
+  | { readonly kind: "rejected"; readonly reason: string; readonly limits: Limits }
+  /** This worker does not know the definition; another may. */
+  | { readonly kind: "undefined"; readonly definition: string; readonly limits: Limits };
+
+interface Prepared {
+  readonly definition: Definition;
+  readonly template: Template;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Turns what was asked for into what is run, by the worker's own definitions. */
+export class Planner {
+  readonly #definitions: ReadonlyMap<string, Definition>;
+  readonly #environment: Environment;
+  readonly #prepared = new Map<string, Prepared>();
+
+  constructor(definitions: ReadonlyMap<string, Definition>, environment: Environment) {
+    this.#definitions = definitions;
+    this.#environment = environment;
+  }
+
+  plan(job: Job, inputs: Inputs): Planned {
+    const { context, command } = inputs;
+    if (context.kind === "command" && command) {
+      const { cwd, environment, limits } = context;
+      return { kind: "plan", plan: { argv: command, cwd, environment }, limits };
+    }
+    const prepared = this.#prepare(job.definition ?? "");
+    if (!prepared) return { kind: "undefined", definition: job.definition ?? "", limits: DEFAULT_LIMITS };
+    return expand(prepared, inputs);
+  }
+
+  /** The limits that hold for a job, also where this worker does not know its definition. */
+  limits(job: Job, inputs: Inputs): Limits {
+    if (inputs.context.kind === "command") return inputs.context.limits;
+    return this.#definitions.get(job.definition ?? "")?.limits ?? DEFAULT_LIMITS;
+  }
+
+  #prepare(name: string): Prepared | undefined {
+    const known = this.#prepared.get(name);
+    const definition = this.#definitions.get(name);
+    if (known || !definition) return known;
+    const { command, passEnvironment, environment } = definition;
+    const prepared = {
+      definition,
+      template: compileTemplate(command),
+      environment: definitionEnvironment(this.#environment, passEnvironment, environment),
+    };
+    this.#prepared.set(name, prepared);
+    return prepared;
+  }
+}
+
+function expand({ definition, template, environment }: Prepared, inputs: Inputs): Planned {
+  const { cwd, limits } = definition;
+  try {
+    const parameters = checkParameters(definition, inputs.parameters.flatMap(given));
+    const { body, attributes } = inputs;
+    const argv = expandTemplate(template, { parameters, body, attributes: { ...attributes } });
+    return { kind: "plan", plan: { argv, cwd, environment }, limits };
+  } catch (error) {
+    if (!(error instanceof Rejection) && !(error instanceof ReeveError)) throw error;
+    return { kind: "rejected", reason: error.message, limits };
+  }
+}
+
+/** Checked again: the definition may have changed since the job was submitted. */
+function given({ name, values, file }: Parameter): { name: string; value: string; file?: string }[] {
+  return values.map((value) => (file ? { name, value: "", file: value } : { name, value }));
+}

@@ -1,0 +1,151 @@
+import { rmSync } from "node:fs";
+import { messageOf } from "../errors.ts";
+import type { DeadAttempt, Remains } from "../process/port.ts";
+import type { AttemptEnd, Job, Settlement } from "../store/job.ts";
+import type { WorkerRow } from "../store/workers.ts";
+import { judge, judgeStuck } from "./ending.ts";
+import type { Planner } from "./plan.ts";
+import type { Ports } from "./ports.ts";
+
+export interface RecoveryOptions {
+  readonly ports: Ports;
+  /** The worker that recovers. */
+  readonly worker: string;
+  readonly planner: Planner;
+  /** Milliseconds after which a job of which nothing can be known is given up. */
+  readonly unknownAfterMs: number;
+}
+
+/**
+ * Cleans up after workers that are dead: their lock can be taken. Whoever takes it recovers alone; a crash in the
+ * middle frees it for the next. Each job's tree is ended first, then its end is recorded, and only then may it run
+ * again.
+ */
+export class Recovery {
+  readonly #options: RecoveryOptions;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** One pass over all workers. */
+  async pass(): Promise<void> {
+    const others = this.#options.ports.store.workers.all().filter(({ id }) => id !== this.#options.worker);
+    await Promise.all(others.map((other) => this.#recoverIfDead(other)));
+  }
+
+  async #recoverIfDead(other: WorkerRow): Promise<void> {
+    const lock = this.#options.ports.locks.tryTake(other.directory);
+    if (!lock) return;
+    try {
+      await this.#recover(other);
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #recover(dead: WorkerRow): Promise<void> {
+    const { store, emit } = this.#options.ports;
+    const jobs = store.workers.jobsOf(dead.id);
+    const left = await Promise.all(jobs.map((job) => this.#recoverJob(job, dead)));
+    if (jobs.length > 0) emit({ type: "recovered", worker: dead.id, jobs: jobs.length - left.filter(Boolean).length });
+    // What is unknown is looked at again with the next pass, and needs the slots until then.
+    if (left.includes(true)) return;
+    await store.write(() => {
+      store.workers.unregister(dead.id);
+      store.wakeWorkers();
+    });
+    rmSync(dead.directory, { recursive: true, force: true });
+  }
+
+  /** True: nothing can be said of it yet. */
+  async #recoverJob(job: Job, dead: WorkerRow): Promise<boolean> {
+    const remains = await this.#remains(job, dead);
+    if (remains.kind === "gone") {
+      await this.#recordLost(job, remains, null);
+      return false;
+    }
+    const since = this.#options.ports.store.attempts.unknownSince(job);
+    if (since !== null && this.#options.ports.clock.now() - since >= this.#options.unknownAfterMs) {
+      await this.#recordLost(job, { ...NOTHING_LEFT, pid: null }, remains.what);
+      return false;
+    }
+    await this.#recordUnknown(job, remains.what, since !== null);
+    return true;
+  }
+
+  async #remains(job: Job, dead: WorkerRow): Promise<Remains> {
+    const { store, processes } = this.#options.ports;
+    const attempt = store.attempts.one(job.seq, job.attempts);
+    const limits = this.#options.planner.limits(job, store.jobs.inputs(job.seq));
+    const remains: DeadAttempt = {
+      job: job.id,
+      attempt: job.attempts,
+      directory: attempt?.directory ?? dead.directory,
+      jobDirectory: store.location.job(job.id),
+      output: limits.output,
+      bootId: dead.bootId,
+      pidNamespace: dead.pidNamespace,
+      workerWasInit: dead.pid === 1,
+      stop: { signal: limits.stopSignal, graceMs: limits.graceMs },
+    };
+    try {
+      return await processes.recover(remains);
+    } catch (error) {
+      return { kind: "unknown", what: `its recovery failed: ${messageOf(error)}` };
+    }
+  }
+
+  async #recordLost(job: Job, remains: Extract<Remains, { kind: "gone" }>, left: string | null): Promise<void> {
+    const { store, clock, emit } = this.#options.ports;
+    const end = lostEnd(job, remains, clock.now());
+    const settlement = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
+    const ours = await store.write(() => {
+      store.wakeWorkers();
+      return store.attempts.end(job, end, settlement, this.#options.worker);
+    });
+    if (ours) emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs: 0 });
+  }
+
+  #judge(job: Job): Settlement {
+    const { store, random } = this.#options.ports;
+    return judge({
+      ending: { kind: "lost" },
+      cause: job.abortBy === null ? null : "abort",
+      abortBy: job.abortBy,
+      job,
+      limits: this.#options.planner.limits(job, store.jobs.inputs(job.seq)),
+      said: null,
+      programMayTurnUp: false,
+      random,
+    });
+  }
+
+  async #recordUnknown(job: Job, what: string, isKnownToBe: boolean): Promise<void> {
+    if (isKnownToBe) return;
+    const { store, clock, emit } = this.#options.ports;
+    await store.write(() => store.attempts.unknown(job, what, clock.now(), this.#options.worker));
+    emit({ type: "job unknown", job: job.id, what });
+  }
+}
+
+const NOTHING_LEFT = {
+  kind: "gone",
+  started: true,
+  takings: { outputs: [], results: [], progress: null, error: null, warnings: [] },
+} as const;
+
+function lostEnd(job: Job, { pid, takings }: Extract<Remains, { kind: "gone" }>, at: number): AttemptEnd {
+  return {
+    ending: { kind: "lost" },
+    cause: job.abortBy === null ? null : "abort",
+    endedAt: at,
+    pid,
+    userMicroseconds: null,
+    systemMicroseconds: null,
+    peakBytes: null,
+    outputs: takings.outputs,
+    results: takings.results,
+    progress: takings.progress,
+  };
+}

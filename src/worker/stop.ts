@@ -1,0 +1,80 @@
+import type { Clock } from "../clock.ts";
+
+/** A further signal within so many milliseconds is the same stop: terminals, npm and systemd send several. */
+const SAME_STOP_MS = 2000;
+/** What is kept of the budget to kill and to record. */
+const RESERVE_MS = 2000;
+
+/** How the worker comes to its end. It only notes and wakes; the worker's loop decides. */
+export class Stop {
+  readonly #clock: Clock;
+  readonly #budgetMs: number;
+  readonly #wake: () => void;
+  readonly #asked = Promise.withResolvers<void>();
+  #askedAt: number | null = null;
+  #finishing = false;
+  #fault: { readonly of: unknown } | null = null;
+
+  constructor(clock: Clock, budgetMs: number, wake: () => void) {
+    this.#clock = clock;
+    this.#budgetMs = budgetMs;
+    this.#wake = wake;
+  }
+
+  /** The first is the stop, one soon after is the same, a later one means now. */
+  ask(): "first" | "same" | "now" {
+    const now = this.#clock.monotonic();
+    if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : "now";
+    this.#askedAt = now;
+    this.#asked.resolve();
+    this.#clock.after(this.#budgetMs, this.#wake);
+    this.#wake();
+    return "first";
+  }
+
+  /** What runs may end; nothing more is taken. */
+  finish(): void {
+    this.#finishing = true;
+    this.#wake();
+  }
+
+  /** The worker itself cannot go on. */
+  fault(error: unknown): void {
+    this.#fault ??= { of: error };
+    this.#wake();
+  }
+
+  get isAsked(): boolean {
+    return this.#askedAt !== null;
+  }
+
+  /** Nothing more is to be taken. */
+  get isClosing(): boolean {
+    return this.isAsked || this.#finishing || this.#fault !== null;
+  }
+
+  get faulted(): { readonly of: unknown } | null {
+    return this.#fault;
+  }
+
+  /** The budget is used up: what still runs is left to the next worker's recovery. */
+  get isOverdue(): boolean {
+    return this.#askedAt !== null && this.#clock.monotonic() - this.#askedAt >= this.#budgetMs;
+  }
+
+  /** Milliseconds that a job may take between the stop signal and KILL. */
+  get graceLeftMs(): number {
+    if (this.#askedAt === null) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#askedAt + this.#budgetMs - RESERVE_MS - this.#clock.monotonic());
+  }
+
+  /** Whether a stop is asked for now or within so many milliseconds. */
+  async within(milliseconds: number): Promise<boolean> {
+    if (this.isAsked) return true;
+    const time = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(milliseconds, time.resolve);
+    await Promise.race([this.#asked.promise, time.promise]);
+    cancel();
+    return this.isAsked;
+  }
+}

@@ -1,0 +1,237 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { unreachable } from "../errors.ts";
+import type { JobCounts } from "../events.ts";
+import type { Slot } from "../process/port.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Maintenance } from "./maintenance.ts";
+import { Planner } from "./plan.ts";
+import { stays, type Lock, type Ports, type WorkerSettings } from "./ports.ts";
+import { Recovery } from "./recovery.ts";
+import { Stop } from "./stop.ts";
+import { Wake } from "./wake.ts";
+
+export interface WorkerEnd {
+  readonly counts: JobCounts;
+  /** Whether there was anything to run. */
+  readonly ranAny: boolean;
+}
+
+/** One process that runs jobs. */
+export class Worker {
+  readonly #settings: WorkerSettings;
+  readonly #ports: Ports;
+  readonly #directory: string;
+  readonly #wake: Wake;
+  readonly #stop: Stop;
+  readonly #slots: Slot[] = [];
+  readonly #planner: Planner;
+  readonly #maintenance: Maintenance;
+  #dispatcher: Dispatcher | null = null;
+  /** Something may have come to be claimable since the last claim. */
+  #mayClaim = true;
+  /** Somebody may have asked for an abort since the last look. */
+  #mayAbort = false;
+  #claiming = false;
+  #unwatchJobs: (() => void) | null = null;
+  #ranAny = false;
+  #idleSince: number;
+
+  constructor(settings: WorkerSettings, ports: Ports) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#directory = ports.store.location.worker(settings.id);
+    this.#wake = new Wake(ports.clock);
+    this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
+    this.#planner = new Planner(settings.definitions, settings.environment);
+    this.#idleSince = ports.clock.monotonic();
+    const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs } = settings;
+    const recovery = new Recovery({ ports, worker, planner: this.#planner, unknownAfterMs });
+    const onFault = (error: unknown): void => this.#stop.fault(error);
+    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, poke: this.#rung, onFault });
+  }
+
+  /** Asks it to end its jobs and itself; asked again after a while, to do so at once. */
+  stop(why: string): void {
+    const asked = this.#stop.ask();
+    switch (asked) {
+      case "first":
+        return this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
+      case "now":
+        return this.#dispatcher?.killAll();
+      case "same":
+        return undefined;
+      default:
+        return unreachable(asked);
+    }
+  }
+
+  /** Asks it to end when what runs has ended. */
+  finish(why: string): void {
+    this.#stop.finish();
+    this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
+  }
+
+  /**
+   * Works until its goal is reached or it is stopped.
+   *
+   * @throws what keeps it from working: the store is broken, or was replaced.
+   */
+  async work(): Promise<WorkerEnd> {
+    const lock = await this.#begin();
+    try {
+      const dispatcher = this.#makeDispatcher();
+      this.#dispatcher = dispatcher;
+      const unwatch = this.#watch();
+      this.#maintenance.start();
+      await this.#loop(dispatcher);
+      unwatch();
+      await this.#maintenance.stop();
+      await this.#end(dispatcher);
+      return { counts: dispatcher.counts, ranAny: this.#ranAny };
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Claim, steer, wait. */
+  async #loop(dispatcher: Dispatcher): Promise<void> {
+    for (;;) {
+      this.#claim(dispatcher);
+      this.#steer(dispatcher);
+      if (this.#isDone(dispatcher)) return;
+      const called = await this.#wake.sleep(this.#sleepMs(dispatcher));
+      if (!called) this.#mayClaim = true;
+    }
+  }
+
+  readonly #poke = (): void => {
+    this.#mayClaim = true;
+    this.#wake.call();
+  };
+
+  readonly #rung = (): void => {
+    this.#mayAbort = true;
+    this.#poke();
+  };
+
+  /** Beside the loop, since a claim may have to wait for the disk and a stop must not. */
+  #claim(dispatcher: Dispatcher): void {
+    if (this.#claiming || !this.#mayClaim || !dispatcher.hasRoom) return;
+    this.#mayClaim = false;
+    this.#claiming = true;
+    const claimed = dispatcher.topUp().then((any) => {
+      this.#claiming = false;
+      this.#ranAny ||= any;
+      if (any) this.#idleSince = this.#ports.clock.monotonic();
+      this.#wake.call();
+    });
+    claimed.catch((error: unknown) => this.#stop.fault(error));
+  }
+
+  #steer(dispatcher: Dispatcher): void {
+    if (this.#mayAbort) dispatcher.takeAborts();
+    this.#mayAbort = false;
+    if (this.#stop.isAsked) dispatcher.endAll("stop");
+    if (this.#stop.faulted) dispatcher.killAll();
+  }
+
+  #isDone(dispatcher: Dispatcher): boolean {
+    if (this.#stop.isOverdue) return true;
+    if (this.#stop.faulted) return dispatcher.running === 0 || !this.#ports.store.isInPlace();
+    if (dispatcher.running > 0) return false;
+    if (this.#stop.isClosing) return true;
+    return !this.#claiming && !this.#mayClaim && this.#goalIsReached(dispatcher);
+  }
+
+  #goalIsReached(dispatcher: Dispatcher): boolean {
+    const { drain, whenEmpty, idleExitMs } = this.#settings.goal;
+    if (dispatcher.isExhausted) return true;
+    if (whenEmpty && this.#maintenance.hasRecovered) return true;
+    if (drain && this.#maintenance.hasRecovered && this.#isDrained()) return true;
+    return idleExitMs !== null && this.#ports.clock.monotonic() - this.#idleSince >= idleExitMs;
+  }
+
+  #isDrained(): boolean {
+    const { queue, store } = this.#ports;
+    if (queue.isDrained()) return true;
+    // Whether other workers are done shows only in their jobs.
+    this.#unwatchJobs ??= store.watch("jobs", this.#wake.call);
+    return false;
+  }
+
+  /** Milliseconds until something is due that nobody will wake us for. */
+  #sleepMs(dispatcher: Dispatcher): number {
+    if (this.#claiming || !dispatcher.hasRoom) return Number.POSITIVE_INFINITY;
+    const { clock, queue } = this.#ports;
+    const due = queue.nextDue();
+    const untilDue = due === null ? Number.POSITIVE_INFINITY : due - clock.now();
+    const { idleExitMs } = this.#settings.goal;
+    const untilExit = idleExitMs === null ? Number.POSITIVE_INFINITY : this.#idleSince + idleExitMs - clock.monotonic();
+    return Math.max(0, Math.min(untilDue, untilExit));
+  }
+
+  #watch(): () => void {
+    const { store, clock } = this.#ports;
+    const { maxTimeMs } = this.#settings.goal;
+    const unwatch = store.watch("workers", this.#rung);
+    const cancel = maxTimeMs === null ? null : clock.after(maxTimeMs, () => this.stop("its time is over"));
+    return () => {
+      unwatch();
+      cancel?.();
+      this.#unwatchJobs?.();
+    };
+  }
+
+  /** Slots and lock first: whoever sees the row can tell whether the worker lives. */
+  async #begin(): Promise<Lock> {
+    const { store, locks, clock, emit } = this.#ports;
+    const { id, host, version, concurrency } = this.#settings;
+    const lock = locks.tryTake(this.#directory);
+    if (!lock) throw new Error(`the worker id ${id} is in use`);
+    for (let index = 0; index < concurrency; index += 1) this.#newSlot();
+    const { name, pid, bootId, pidNamespace } = host;
+    const place = { id, directory: this.#directory, host: name, pid, bootId, pidNamespace };
+    await store.write(() => store.workers.register({ ...place, startedAt: clock.now(), version, concurrency }));
+    emit({ type: "worker started", worker: id, concurrency, store: store.location.directory });
+    return lock;
+  }
+
+  #newSlot(): Slot {
+    const directory = join(this.#directory, `slot-${this.#slots.length + 1}`);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const slot = this.#ports.processes.openSlot(directory);
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #makeDispatcher(): Dispatcher {
+    return new Dispatcher({
+      ports: this.#ports,
+      worker: this.#settings.id,
+      planner: this.#planner,
+      slots: this.#slots,
+      maxJobs: this.#settings.goal.maxJobs,
+      stays: stays(this.#settings.goal),
+      newSlot: () => this.#newSlot(),
+      poke: this.#poke,
+      wake: this.#wake.call,
+      stop: this.#stop,
+    });
+  }
+
+  /** What is not in order is left as it is, for the next worker's recovery. */
+  async #end(dispatcher: Dispatcher): Promise<void> {
+    const { store, processes, emit } = this.#ports;
+    const { id } = this.#settings;
+    const { faulted } = this.#stop;
+    if (faulted) throw faulted.of;
+    if (dispatcher.running === 0) {
+      await processes.sweep();
+      await store.write(() => store.workers.unregister(id));
+      for (const slot of this.#slots) slot.close();
+      rmSync(this.#directory, { recursive: true, force: true });
+    }
+    emit({ type: "worker ended", worker: id, counts: dispatcher.counts });
+  }
+}
