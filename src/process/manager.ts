@@ -1,19 +1,16 @@
-import { readFileSync } from "node:fs";
+import { openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
-import { codeOf } from "../errors.ts";
 import type { Runtime } from "../runtime/port.ts";
+import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
 import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder } from "./port.ts";
-import { inheritedOpenFilesLimit, readStat } from "./proc.ts";
+import { readStat } from "./proc.ts";
 import { recoverAttempt } from "./recovery.ts";
 import { FileSlot, type Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
 import { sendSignal, signalAll } from "./tree.ts";
 
 const SIGCHLD = 17;
-/** How much sooner the kernel ends a job than its worker when memory runs out. */
-const OOM_STEP = 200;
-const OOM_MOST = 1000;
 
 /** All processes of this worker: starts them, counts them, signals, waits for and ends them. */
 export class ProcessManager implements Processes {
@@ -28,8 +25,8 @@ export class ProcessManager implements Processes {
       runtime,
       clock,
       orphans: new Orphans(libc),
-      openFiles: openFilesLimits(),
-      oomScore: oomScore(),
+      devNull: openSync("/dev/null", "r"),
+      inheritance: new Inheritance(libc),
     };
   }
 
@@ -78,26 +75,5 @@ export class ProcessManager implements Processes {
     const members = () =>
       this.#running.size > 0 ? [] : this.#supervision.orphans.strangers().flatMap((pid) => readStat(pid) ?? []);
     await terminate({ members, signal: signalAll }, { signal: "TERM", graceMs: 2000 }, this.#supervision.clock);
-  }
-}
-
-/** Null: nothing to put back. */
-function openFilesLimits(): Supervision["openFiles"] {
-  const children = inheritedOpenFilesLimit();
-  const own = Number(readOwn("/proc/self/limits")?.match(/^Max open files +(\d+)/m)?.[1]);
-  return children === undefined || !own || children >= own ? null : { children, own };
-}
-
-function oomScore(): string | null {
-  const own = readOwn("/proc/self/oom_score_adj");
-  return own === undefined ? null : String(Math.min(Number(own) + OOM_STEP, OOM_MOST));
-}
-
-function readOwn(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
   }
 }

@@ -15,7 +15,6 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { OutputMode } from "../config/definition.ts";
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 import type { Content, Output, Stream } from "../store/job.ts";
@@ -51,6 +50,9 @@ export class SlotFiles {
   readonly body: string;
   readonly #libc: Libc;
   readonly #probes = new Map<SlotFile, number>();
+  /** Files that may have something in them. */
+  readonly #used = new Set<SlotFile>(["output", "errors", "control"]);
+  #lockedFiles: ReadonlySet<string> | null = null;
   #resultsUsed = true;
 
   constructor(directory: string, libc: Libc) {
@@ -63,20 +65,19 @@ export class SlotFiles {
   }
 
   path(file: SlotFile): string {
-    return join(this.directory, file);
+    return `${this.directory}/${file}`;
   }
 
-  /** Empties what the last job left; only then does the slot say whose it is, and what is in it belongs to that one. */
-  begin(name: TreeName, output: OutputMode): void {
-    for (const file of ["output", "control"] as const) this.#empty(file);
-    if (output === "separate") this.#empty("errors");
+  /** Empties what the last job left. */
+  begin(): void {
+    for (const file of this.#used) ftruncateSync(this.#probe(file), 0);
+    this.#used.clear();
     if (this.#resultsUsed) this.#emptyResults();
-    this.identify(name, null);
   }
 
   /** Read by whoever recovers a dead worker: without this, what is in the slot is not this attempt's. */
-  identify(name: TreeName, leader: Leader | null): void {
-    const text = `${name.job} ${name.attempt} ${leader?.pid ?? 0} ${leader?.startTime ?? 0}`.padEnd(119, " ");
+  identify(name: TreeName, leader: Leader): void {
+    const text = `${name.job} ${name.attempt} ${leader.pid} ${leader.startTime}`.padEnd(119, " ");
     writeSync(this.#probe("identity"), `${text}\n`, 0);
   }
 
@@ -84,11 +85,6 @@ export class SlotFiles {
     const [job = "", attempt, pid, startTime] = readFileSync(this.path("identity"), "utf8").trim().split(" ");
     const leader = Number(pid) > 1 ? { pid: Number(pid), startTime: Number(startTime) } : null;
     return { job, attempt: Number(attempt), leader };
-  }
-
-  #empty(file: SlotFile): void {
-    const probe = this.#probe(file);
-    if (fstatSync(probe).size > 0) ftruncateSync(probe, 0);
   }
 
   #emptyResults(): void {
@@ -131,13 +127,14 @@ export class SlotFiles {
   }
 
   /** `device:inode` of the locked files, to find who has them open. */
-  lockedFiles(): Set<string> {
-    return new Set(
+  lockedFiles(): ReadonlySet<string> {
+    this.#lockedFiles ??= new Set(
       (["output", "control"] as const).map((file) => {
         const { dev, ino } = fstatSync(this.#probe(file));
         return `${dev}:${ino}`;
       }),
     );
+    return this.#lockedFiles;
   }
 
   writeBody(body: Uint8Array): void {
@@ -152,7 +149,8 @@ export class SlotFiles {
 
   /** Takes in what the tree left, which must be gone. May be called again: what was moved is found where it went. */
   collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">): Takings {
-    const control = readControl(this.#head("control", CONTROL_QUOTA), this.#size("control"));
+    const said = this.#size("control");
+    const control = readControl(this.#head("control", Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch);
     const found = resultsDirectory ? findResults(resultsDirectory, control.results) : { results: [], warnings: [] };
     this.#keepWork(launch);
@@ -177,22 +175,25 @@ export class SlotFiles {
   #takeOutput(file: SlotFile, target: string): Content | null {
     const size = this.#size(file);
     if (size === 0) return existingFile(target);
-    if (size <= INLINE_BYTES) return { kind: "inline", bytes: this.#head(file, INLINE_BYTES) };
+    if (size <= INLINE_BYTES) return { kind: "inline", bytes: this.#head(file, size) };
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     renameSync(this.path(file), target);
     this.#closeProbe(file);
+    this.#lockedFiles = null;
     return { kind: "file", path: target, size };
   }
 
+  /** What has something in it is emptied before the next job. */
   #size(file: SlotFile): number {
-    return fstatSync(this.#probe(file)).size;
+    const { size } = fstatSync(this.#probe(file));
+    if (size > 0) this.#used.add(file);
+    return size;
   }
 
-  #head(file: SlotFile, limit: number): Uint8Array {
-    const size = Math.min(this.#size(file), limit);
-    const bytes = new Uint8Array(size);
-    const read = size === 0 ? 0 : readSync(this.#probe(file), bytes, 0, size, 0);
-    return bytes.subarray(0, read);
+  #head(file: SlotFile, length: number): Uint8Array {
+    if (length === 0) return new Uint8Array();
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(this.#probe(file), bytes, 0, length, 0));
   }
 
   #closeProbe(file: SlotFile): void {

@@ -1,8 +1,9 @@
-import { closeSync, constants, existsSync, openSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Exit, ResourceUsage, Runtime } from "../runtime/port.ts";
 import { cookieOf } from "./environment.ts";
+import type { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type StopOrder, type Takings } from "./port.ts";
 import { readStat, type ProcessStat } from "./proc.ts";
@@ -15,10 +16,10 @@ export interface Supervision {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly orphans: Orphans;
-  /** Puts back the limit of open files that this process was started with, for the time of a spawn. */
-  readonly openFiles: { readonly children: number; readonly own: number } | null;
-  /** Written to each child, so that the kernel runs out of memory for it before it does for the worker. */
-  readonly oomScore: string | null;
+  /** What children inherit and this process itself must not have. */
+  readonly inheritance: Inheritance;
+  /** The standard input of jobs without a body. */
+  readonly devNull: number;
 }
 
 /** A slot on the file system, whose jobs are real processes. */
@@ -35,7 +36,7 @@ export class FileSlot implements Slot {
 
   start(launch: Launch): RunningTree {
     try {
-      this.#files.begin(launch, launch.output);
+      this.#files.begin();
       return new ProcessTree(launch, this.#files, this.#supervision);
     } catch (error) {
       const errno = codeOf(error);
@@ -124,7 +125,7 @@ function spawn(launch: Launch, files: SlotFiles, supervision: Supervision, onExi
     return descriptor;
   };
   try {
-    const stdin = keep(openInput(launch, files));
+    const stdin = launch.body === null ? supervision.devNull : keep(openBody(launch.body, files));
     const stdout = keep(files.openLocked("output"));
     const stderr = launch.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
     const control = keep(files.openLocked("control"));
@@ -135,9 +136,8 @@ function spawn(launch: Launch, files: SlotFiles, supervision: Supervision, onExi
   }
 }
 
-function openInput(launch: Launch, files: SlotFiles): number {
-  if (launch.body === null) return openSync("/dev/null", constants.O_RDONLY);
-  files.writeBody(launch.body);
+function openBody(body: Uint8Array, files: SlotFiles): number {
+  files.writeBody(body);
   return openSync(files.body, constants.O_RDONLY);
 }
 
@@ -150,9 +150,8 @@ function spawnWith(
 ): number {
   const environment = { ...launch.environment, ...placesOf(launch, files) };
   const options = { cwd: launch.cwd, environment, descriptors, onExit };
-  const { pid } = withOpenFilesLimit(supervision, () => attemptSpawn(launch, supervision.runtime, options));
+  const { pid } = supervision.inheritance.during(() => attemptSpawn(launch, supervision.runtime, options));
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
-  if (supervision.oomScore !== null) yieldMemoryFirst(pid, supervision.oomScore);
   return pid;
 }
 
@@ -202,23 +201,4 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-function withOpenFilesLimit<T>({ openFiles, runtime }: Supervision, work: () => T): T {
-  if (!openFiles) return work();
-  runtime.libc().setOpenFilesLimit(openFiles.children);
-  try {
-    return work();
-  } finally {
-    runtime.libc().setOpenFilesLimit(openFiles.own);
-  }
-}
-
-/** It may have ended already, or the kernel may not allow it; neither matters to the job. */
-function yieldMemoryFirst(pid: number, score: string): void {
-  try {
-    writeFileSync(`/proc/${pid}/oom_score_adj`, score);
-  } catch (error) {
-    if (!["ENOENT", "ESRCH", "EACCES", "EPERM", "EINVAL"].includes(codeOf(error) ?? "")) throw error;
-  }
 }

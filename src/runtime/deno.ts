@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
-import type { Database, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
+import type { Database, DatabaseOptions, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
 
 /** What is used of Deno's own interface. */
 interface DenoNamespace {
@@ -26,7 +26,9 @@ declare const globalThis: {
   removeEventListener(type: "unhandledrejection", listener: RejectionListener): void;
 };
 
-function openDatabase(path: string): Database {
+function openDatabase(path: string, options: DatabaseOptions): Database {
+  // There is no flag for it here.
+  if (!options.create && !existsSync(path)) throw new Error("unable to open database file");
   const database = new DatabaseSync(path);
   return {
     prepare<Row>(sql: string) {

@@ -41,7 +41,8 @@ const BEGIN = `INSERT INTO attempts(job, number, worker, directory, message_id, 
   VALUES(?, ?, ?, ?, ?, ?, ?)`;
 
 const END = `UPDATE attempts SET ended_at = ?3, pid = coalesce(?4, pid), ending = ?5, exit_code = ?6, signal = ?7,
-    cause = ?8, detail = ?9, user_us = ?10, system_us = ?11, peak_bytes = ?12, verdict = ?13
+    cause = ?8, detail = ?9, user_us = ?10, system_us = ?11, peak_bytes = ?12, verdict = ?13, settled_as = ?14,
+    ended_by = nullif(?15, worker)
   WHERE job = ?1 AND number = ?2 AND ended_at IS NULL`;
 
 const SETTLE = `UPDATE jobs SET phase = ?3, ended_at = ?4, destruction = iif(destruction_kept, destruction, ?5),
@@ -87,7 +88,6 @@ export class Attempts {
     this.#database
       .statement(BEGIN)
       .run(job.seq, job.attempts, start.worker, start.directory, start.messageId, start.receiveCount, start.at);
-    this.#decisions.add(job.seq, start.at, "started", start.worker);
   }
 
   /** What was really run, where a template made it. */
@@ -113,9 +113,8 @@ export class Attempts {
   end(job: Job, end: AttemptEnd, judged: Settlement, by: string): boolean {
     const settlement = this.#orAborted(job, judged);
     if (!this.#settle(job, end, settlement)) return false;
-    this.#recordEnd(job, end, settlement);
+    this.#recordEnd(job, end, settlement, by);
     this.#outputs.replace(job.seq, job.attempts, end.outputs, end.results);
-    this.#decisions.add(job.seq, end.endedAt, describeVerdict(settlement), by, describeEnding(end));
     this.#ended(job.seq, settlement.phase, end.endedAt);
     return true;
   }
@@ -147,13 +146,15 @@ export class Attempts {
   settleUnrun(job: Job, settlement: Settlement, at: number, by: string): void {
     this.#settle(job, { endedAt: at, progress: null }, settlement);
     this.#database.run(
-      "UPDATE attempts SET ended_at = ?3, verdict = ?4 WHERE job = ?1 AND number = ?2",
+      `UPDATE attempts SET ended_at = ?3, verdict = ?4, settled_as = ?5, ended_by = nullif(?6, worker)
+        WHERE job = ?1 AND number = ?2`,
       job.seq,
       job.attempts,
       at,
       settlement.verdict.kind,
+      settlement.phase,
+      by,
     );
-    this.#decisions.add(job.seq, at, describeVerdict(settlement), by);
     this.#ended(job.seq, settlement.phase, at);
   }
 
@@ -202,7 +203,7 @@ export class Attempts {
     return this.one(job.seq, job.attempts)?.startedAt;
   }
 
-  #recordEnd(job: Job, end: AttemptEnd, settlement: Settlement): void {
+  #recordEnd(job: Job, end: AttemptEnd, settlement: Settlement, by: string): void {
     const { ending } = end;
     this.#database
       .statement(END)
@@ -220,6 +221,8 @@ export class Attempts {
         end.systemMicroseconds,
         end.peakBytes,
         settlement.verdict.kind,
+        settlement.phase,
+        by,
       );
   }
 }
@@ -252,20 +255,5 @@ export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): strin
       return `rejected: ${ending.reason}`;
     default:
       return unreachable(ending);
-  }
-}
-
-function describeVerdict({ phase, verdict }: Settlement): string {
-  switch (verdict.kind) {
-    case "acknowledge":
-      return `${phase}, acknowledged`;
-    case "bury":
-      return `${phase}, buried`;
-    case "leave":
-      return `${phase}, left`;
-    case "release":
-      return verdict.delayMs > 0 ? `${phase} again in ${(verdict.delayMs / 1000).toFixed(1)} s` : `${phase} again`;
-    default:
-      return unreachable(verdict);
   }
 }

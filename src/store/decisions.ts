@@ -10,9 +10,19 @@ export interface Decision {
 
 const ADD = "INSERT INTO decisions(job, at, what, by, why) VALUES(?, ?, ?, ?, ?)";
 
-const OF_JOB = "SELECT at, what, by, why FROM decisions WHERE job = ? ORDER BY number";
+// At the same millisecond a start comes before what was decided during the attempt, and that before its end.
+const OF_JOB = `SELECT at, what, by, why FROM (
+    SELECT at, 1 AS rank, number, what, by, why FROM decisions WHERE job = ?1
+    UNION ALL
+    SELECT started_at, 0, number, 'started', worker, 'attempt ' || number FROM attempts WHERE job = ?1
+    UNION ALL
+    SELECT ended_at, 2, number, settled_as || ', ' || verdict, coalesce(ended_by, worker),
+      trim(coalesce(ending, '') || coalesce(' ' || exit_code, '') || coalesce(' ' || signal, '')
+        || coalesce(' (' || cause || ')', '') || coalesce(': ' || detail, ''))
+      FROM attempts WHERE job = ?1 AND ended_at IS NOT NULL
+  ) ORDER BY at, rank, number`;
 
-/** The rows behind `reeve why`. To be called within a transaction. */
+/** The rows behind `reeve why`. Starts and ends are read from the attempts, the rest is added within a transaction. */
 export class Decisions {
   readonly #database: StoreDatabase;
 

@@ -59,7 +59,6 @@ CREATE INDEX jobs_expiry ON jobs(expires_at) WHERE expires_at IS NOT NULL AND ph
 CREATE INDEX jobs_suspect ON jobs(seq) WHERE phase = 'QUEUED' AND lost >= 2;
 CREATE INDEX jobs_destruction ON jobs(destruction) WHERE destruction IS NOT NULL;
 CREATE INDEX jobs_dedupe ON jobs(dedupe_key) WHERE dedupe_key IS NOT NULL;
-CREATE INDEX jobs_worker ON jobs(worker) WHERE worker IS NOT NULL;
 CREATE INDEX jobs_dead ON jobs(buried_at) WHERE buried_at IS NOT NULL;
 
 -- Where and under which limits commands were submitted: one row for all jobs of the same.
@@ -108,6 +107,8 @@ CREATE TABLE attempts(
   system_us INTEGER,
   peak_bytes INTEGER,
   verdict TEXT,
+  settled_as TEXT,
+  ended_by TEXT,
   PRIMARY KEY(job, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -131,6 +132,7 @@ CREATE TABLE results(
   PRIMARY KEY(job, id)
 ) STRICT, WITHOUT ROWID;
 
+-- What was decided beside the starts and ends of attempts, which are rows of their own.
 CREATE TABLE decisions(
   number INTEGER PRIMARY KEY,
   job INTEGER NOT NULL REFERENCES jobs(seq) ON DELETE CASCADE,

@@ -1,0 +1,97 @@
+import { suggestion } from "../config/wording.ts";
+import { EXIT, nothingThere, usageError } from "../errors.ts";
+import type { Job } from "../store/job.ts";
+import { errorSummary, isoTime, readDocument } from "../uws/document.ts";
+import { withExistingStore, type Context } from "./context.ts";
+import { eachOf } from "./each.ts";
+import { shortId } from "./ids.ts";
+import type { Invocation, Options } from "./invocation.ts";
+import { remarkOnWorkers } from "./living-workers.ts";
+import { titleOf } from "./render/job-table.ts";
+import { printJsonList } from "./render/json.ts";
+import { screenOf, table } from "./render/table.ts";
+import { safe } from "./render/text.ts";
+import { removeJobs } from "./removing.ts";
+import { retryJob } from "./retrying.ts";
+import { showJob } from "./show.ts";
+import { print, printLine, remark } from "./streams.ts";
+
+type Action = (context: Context, ids: readonly string[], options: Options) => Promise<number>;
+
+const ACTIONS: Readonly<Record<string, Action>> = { list, show, retry, purge };
+
+/** `reeve dead`: jobs that were given up, with the reason. */
+export async function run({ args: [name = "list", ...ids], options }: Invocation): Promise<number> {
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
+  if (!action) {
+    const names = Object.keys(ACTIONS);
+    throw usageError(`\`reeve dead\` has no ${name}${suggestion(name, names)}`, `it has ${names.join(", ")}`);
+  }
+  if (name !== "list") return withExistingStore(options, (context) => action(context, ids, options));
+  if (ids.length > 0) throw usageError("`reeve dead list` takes no id", "`reeve dead show ID` shows one");
+  return withExistingStore(
+    options,
+    (context) => list(context, ids, options),
+    () => tellNone(options),
+  );
+}
+
+async function tellNone(options: Options): Promise<number> {
+  if (options.flag("json")) await print("[]\n");
+  else remark("no dead letters");
+  return EXIT.done;
+}
+
+async function list({ store }: Context, _ids: readonly string[], options: Options): Promise<number> {
+  const dead = store.jobs.dead();
+  if (dead.length === 0) return tellNone(options);
+  if (options.flag("json")) await printJsonList(dead, (job) => readDocument(store, job));
+  else await print(deadTable(store, dead, options));
+  return EXIT.done;
+}
+
+function deadTable(store: Context["store"], dead: readonly Job[], options: Options): string {
+  const rows = dead.map((job) => [
+    shortId(job.id),
+    isoTime(job.buriedAt ?? job.createdAt),
+    String(job.attempts),
+    safe(errorSummary(job)?.message ?? ""),
+    titleOf(job, store.jobs.inputs(job.seq)),
+  ]);
+  return table(["ID", "GIVEN UP", "ATTEMPTS", "REASON", "JOB"], rows, screenOf(options));
+}
+
+async function show(context: Context, [prefix, ...others]: readonly string[], options: Options): Promise<number> {
+  if (prefix === undefined || others.length > 0) throw usageError("`reeve dead show` takes one id");
+  return showJob(context, deadLetter(context, prefix), options);
+}
+
+async function retry(context: Context, ids: readonly string[], options: Options): Promise<number> {
+  const code = await eachOf(chosen(context, ids, options), async (letter) => {
+    await printLine(await retryJob(context, letter().seq));
+  });
+  if (code === EXIT.done && !options.flag("quiet")) await remarkOnWorkers(context.store);
+  return code;
+}
+
+async function purge(context: Context, ids: readonly string[], options: Options): Promise<number> {
+  return eachOf(chosen(context, ids, options), async (letter) => {
+    for (const id of await removeJobs(context, [letter()])) await printLine(id);
+  });
+}
+
+/** Each is looked up only when its turn comes, so that a wrong id does not keep the others from theirs. */
+function chosen(context: Context, ids: readonly string[], options: Options): (() => Job)[] {
+  if (options.flag("all") === ids.length > 0) {
+    throw usageError("either ids or --all must say which dead letters are meant", "`reeve dead list` shows them");
+  }
+  if (options.flag("all")) return context.store.jobs.dead().map((job) => () => job);
+  return ids.map((prefix) => () => deadLetter(context, prefix));
+}
+
+function deadLetter({ store }: Context, prefix: string): Job {
+  const job = store.jobs.byPrefix(prefix);
+  if (job.buriedAt !== null) return job;
+  const retried = job.retriedAs === null ? "" : `; it was run again as ${job.retriedAs}`;
+  throw nothingThere(`job ${job.id} is ${job.phase} and no dead letter${retried}`, "`reeve dead list` shows them");
+}

@@ -1,0 +1,122 @@
+import { unreachable } from "../errors.ts";
+import { describeEnding } from "../store/attempts.ts";
+import type { Decision } from "../store/decisions.ts";
+import type { Job } from "../store/job.ts";
+import { unmetDependencies } from "../store/reading.ts";
+import { errorSummary } from "../uws/document.ts";
+import type { Context } from "./context.ts";
+import { livingWorkers } from "./living-workers.ts";
+import { counted } from "./render/text.ts";
+import { timeAndAge } from "./render/times.ts";
+
+/** What can be said of a job's fate. */
+export interface Explanation {
+  readonly job: Job;
+  readonly story: readonly Decision[];
+  /** Sentences on what it waits for, or how it ended. */
+  readonly now: readonly string[];
+  /** Commands that may help. */
+  readonly next: readonly string[];
+}
+
+type State = Pick<Explanation, "now" | "next">;
+
+export async function explainJob(context: Context, job: Job): Promise<Explanation> {
+  return { job, story: storyOf(context, job), ...(await stateOf(context, job)) };
+}
+
+/** The submission is not a row of its own: the job's says it. */
+function storyOf({ store }: Context, job: Job): Decision[] {
+  const { context } = store.jobs.inputs(job.seq);
+  const origin = job.retryOf === null ? null : `it runs job ${job.retryOf} again`;
+  const what = context.kind === "command" ? `submitted from ${context.cwd}` : `submitted as ${job.definition}`;
+  return [{ at: job.createdAt, what, by: job.owner ?? "submit", why: origin }, ...store.decisions.of(job.seq)];
+}
+
+async function stateOf(context: Context, job: Job): Promise<State> {
+  switch (job.phase) {
+    case "PENDING":
+      return { now: ["It was submitted to be started by hand."], next: [`reeve start ${job.id}`] };
+    case "HELD":
+      return held(context, job);
+    case "QUEUED":
+      return queued(context, job);
+    case "EXECUTING":
+      return executing(context, job);
+    case "SUSPENDED":
+      return {
+        now: [`Its processes are suspended by worker ${job.worker}, and go on when they are resumed.`],
+        next: [],
+      };
+    case "UNKNOWN":
+      return unknown(job);
+    case "COMPLETED":
+      return { now: [`It completed${lastEnding(context, job)}.`], next: [`reeve logs ${job.id}`] };
+    case "ERROR":
+    case "ABORTED":
+      return failed(job);
+    case "ARCHIVED":
+      return { now: ["Its time is over; only its record is kept."], next: [] };
+    default:
+      return unreachable(job.phase);
+  }
+}
+
+function held({ store }: Context, job: Job): State {
+  const failed = unmetDependencies(store.database, job.seq);
+  const now = failed.map(({ id, phase }) => `It waits for job ${id}, which is ${phase}.`);
+  const retries = failed.map(({ id }) => `reeve retry ${id}`);
+  return { now: [...now, "It is held until it is started by hand."], next: [...retries, `reeve start ${job.id}`] };
+}
+
+async function queued(context: Context, job: Job): Promise<State> {
+  const { store, clock } = context;
+  const waits = unmetDependencies(store.database, job.seq);
+  const now = waits.map(({ id, phase }) => `It waits for job ${id}, which is ${phase}.`);
+  if (job.waiting > waits.length) now.push("It waits for a job that has been deleted.");
+  const error = errorSummary(job);
+  if (error) now.push(`Its last attempt failed: ${error.message}. It will be run again.`);
+  if (job.availableAt !== null) now.push(`It is due at ${timeAndAge(job.availableAt, clock.now())}.`);
+  if (job.expiresAt !== null) now.push(`It expires at ${timeAndAge(job.expiresAt, clock.now())}.`);
+  const workers = (await livingWorkers(store)).length;
+  if (workers === 0) return { now: [...now, "No worker is running on this store."], next: ["reeve work"] };
+  if (job.waiting > 0) return { now, next: job.waiting > waits.length ? [`reeve start ${job.id}`] : [] };
+  return { now: [...now, `It waits for a free place on ${counted(workers, "worker")}.`], next: ["reeve list"] };
+}
+
+async function executing(context: Context, job: Job): Promise<State> {
+  const { store, clock } = context;
+  const attempt = store.attempts.one(job.seq, job.attempts);
+  const process = attempt?.pid ? ` as process ${attempt.pid}` : "";
+  const since = attempt ? ` since ${timeAndAge(attempt.startedAt, clock.now())}` : "";
+  const now = [`Attempt ${job.attempts} runs${process} on worker ${job.worker}${since}.`];
+  if (job.abortBy !== null) now.push(`${job.abortBy} has asked for its abort.`);
+  const workers = await livingWorkers(store);
+  if (workers.some(({ id }) => id === job.worker)) return { now, next: [`reeve logs -f ${job.id}`] };
+  return {
+    now: [...now, "That worker is gone; the next one puts the job in order."],
+    next: workers.length === 0 ? ["reeve work"] : [],
+  };
+}
+
+function unknown(job: Job): State {
+  const error = errorSummary(job);
+  const now = [error ? `What became of it is not known: ${error.message}.` : "What became of it is not known."];
+  return { now, next: [`reeve abort ${job.id}`] };
+}
+
+function failed(job: Job): State {
+  const error = errorSummary(job);
+  const what = job.phase === "ABORTED" ? "It was aborted" : "It failed";
+  const now = [error ? `${what}: ${error.message}.` : `${what}.`];
+  if (job.failures > 1) now.push(`It failed ${job.failures} times.`);
+  if (job.retriedAs !== null) now.push(`It was run again as job ${job.retriedAs}.`);
+  const logs = job.attempts > 0 ? [`reeve logs ${job.id}`] : [];
+  return { now, next: [...logs, job.retriedAs === null ? `reeve retry ${job.id}` : `reeve why ${job.retriedAs}`] };
+}
+
+function lastEnding({ store }: Context, job: Job): string {
+  const last = store.attempts.one(job.seq, job.attempts);
+  if (last?.exitCode === null || last?.exitCode === undefined) return "";
+  return ` with ${describeEnding({ ending: { kind: "exited", code: last.exitCode }, cause: last.cause })}`;
+}

@@ -1,0 +1,97 @@
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { shown, suggestion } from "../config/wording.ts";
+import { EXIT, messageOf, nothingThere, unavailable, usageError } from "../errors.ts";
+import type { Job, Stream } from "../store/job.ts";
+import type { StoredResult } from "../store/outputs.ts";
+import type { Store } from "../store/store.ts";
+import { bytesSource, withFile, type ByteSource } from "./byte-source.ts";
+import { withExistingStore } from "./context.ts";
+import type { Invocation, Options } from "./invocation.ts";
+import { printJson } from "./render/json.ts";
+import { screenOf, table } from "./render/table.ts";
+import { safe } from "./render/text.ts";
+import { byteSize } from "./render/times.ts";
+import { print, remark } from "./streams.ts";
+
+const STREAMS: readonly Stream[] = ["stdout", "stderr", "log"];
+const CHUNK = 256 * 1024;
+
+type Stored = Pick<StoredResult, "path" | "content">;
+
+/** `reeve result`: the bytes of a result, or of what the job wrote. */
+export async function run({ args: [prefix = "", name], options }: Invocation): Promise<number> {
+  return withExistingStore(options, async ({ store }) => {
+    const job = store.jobs.byPrefix(prefix);
+    if (options.flag("list")) return list(store, job, options);
+    if (options.flag("json")) throw usageError("--json is for --list: a result's bytes are given as they are");
+    await give(name === undefined ? onlyResult(store, job) : namedResult(store, job, name), options.text("output"));
+    return EXIT.done;
+  });
+}
+
+async function list(store: Store, job: Job, options: Options): Promise<number> {
+  const results = store.outputs.results(job.seq);
+  if (options.flag("json")) {
+    await printJson(results.map(({ id, type, size }) => ({ id, mimeType: type, size })));
+  } else if (results.length === 0) {
+    remark(noResults(job));
+  } else {
+    const rows = results.map(({ id, type, size }) => [safe(id), safe(type), byteSize(size)]);
+    await print(table(["NAME", "TYPE", "SIZE"], rows, screenOf(options)));
+  }
+  return EXIT.done;
+}
+
+const noResults = ({ id, phase }: Job): string => `job ${id} is ${phase} and has no results`;
+
+function onlyResult(store: Store, job: Job): Stored {
+  const results = store.outputs.results(job.seq);
+  const chosen = results.length === 1 ? results[0] : results.find(({ id }) => id === "result");
+  if (chosen) return chosen;
+  if (results.length === 0) throw nothingThere(noResults(job), `\`reeve result ${job.id} log\` gives what it wrote`);
+  const names = results.map(({ id }) => safe(id)).join(", ");
+  throw usageError(`job ${job.id} has several results: ${names}`, `name one: reeve result ${job.id} NAME`);
+}
+
+function namedResult(store: Store, job: Job, name: string): Stored {
+  const results = store.outputs.results(job.seq);
+  const found = results.find(({ id }) => id === name) ?? streamOf(store, job, name);
+  if (found) return found;
+  const names = results.map(({ id }) => id);
+  const hint = names.length === 0 ? noResults(job) : `it has ${names.map(safe).join(", ")}`;
+  throw nothingThere(`job ${job.id} has no result ${shown(name)}${suggestion(name, names)}`, hint);
+}
+
+/** What the last attempt wrote. Of a stream that exists nothing is kept when nothing was written. */
+function streamOf(store: Store, job: Job, name: string): Stored | undefined {
+  const stream = STREAMS.find((one) => one === name);
+  if (stream === undefined) return undefined;
+  const kept = store.outputs.outputs(job.seq).filter(({ attempt }) => attempt === job.attempts);
+  const hasOthers = kept.some((one) => (one.stream === "log") !== (stream === "log"));
+  const nothing = job.endedAt === null || hasOthers ? undefined : { path: null, content: new Uint8Array() };
+  return kept.find((one) => one.stream === stream) ?? nothing;
+}
+
+async function give(stored: Stored, file: string | undefined): Promise<void> {
+  if (file === undefined) return pump(stored, print);
+  try {
+    const descriptor = openSync(file, "w");
+    await pump(stored, async (bytes) => writeFileSync(descriptor, bytes));
+    closeSync(descriptor);
+  } catch (error) {
+    throw unavailable(`the result could not be written to ${file}: ${messageOf(error)}`, undefined, error);
+  }
+}
+
+async function pump(stored: Stored, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  for (let offset = 0; ;) {
+    const bytes = readStored(stored, (source) => source.read(offset, CHUNK));
+    if (bytes.length === 0) return;
+    await write(bytes);
+    offset += bytes.length;
+  }
+}
+
+function readStored<T>({ path, content }: Stored, use: (source: ByteSource) => T): T {
+  return path === null ? use(bytesSource(content ?? new Uint8Array())) : withFile(path, use);
+}

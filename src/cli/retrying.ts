@@ -1,0 +1,52 @@
+import { EXIT, ReeveError } from "../errors.ts";
+import type { Inputs, Job } from "../store/job.ts";
+import { isFinal } from "../store/phases.ts";
+import type { NewJob } from "../store/submission.ts";
+import type { Context } from "./context.ts";
+import { newId } from "./ids.ts";
+
+/**
+ * Makes a new job of one that has ended, which asks for the same.
+ *
+ * @returns its id.
+ * @throws ReeveError (usage) for a job that has not ended.
+ */
+export function retryJob({ store, clock, by }: Context, seq: number): Promise<string> {
+  return store.write(() => {
+    const old = store.jobs.bySeq(seq);
+    if (!old || !isFinal(old.phase)) throw notEnded(old);
+    const job = replacementOf(old, store.jobs.inputs(seq));
+    store.submission.submit([job], clock.now());
+    store.steering.retried(old, job.id, clock.now(), by);
+    store.wakeWorkers();
+    return job.id;
+  });
+}
+
+function notEnded(job: Job | undefined): ReeveError {
+  if (!job) return new ReeveError(EXIT.nothingThere, "the job has been deleted meanwhile");
+  return new ReeveError(
+    EXIT.usage,
+    `job ${job.id} is ${job.phase}; only a job that has ended can be run again`,
+    `\`reeve why ${job.id}\` tells what it waits for`,
+  );
+}
+
+function replacementOf(old: Job, inputs: Inputs): NewJob {
+  return {
+    ...inputs,
+    id: newId(),
+    definition: old.definition,
+    runId: old.runId,
+    owner: old.owner,
+    priority: old.priority,
+    executionDuration: old.executionDuration,
+    availableAt: null,
+    expiresAt: null,
+    destruction: null,
+    hold: false,
+    after: [],
+    dedupeKey: null,
+    retryOf: old.id,
+  };
+}

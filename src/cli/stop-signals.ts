@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { codeOf } from "../errors.ts";
+import type { Worker } from "../worker/worker.ts";
+
+const STOPS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT"] as const;
+type StopSignal = (typeof STOPS)[number];
+
+/**
+ * The signals to the worker. Handlers only note and wake. A signal that was ignored when we were started stays
+ * ignored: a handler would undo `nohup`.
+ */
+export class StopSignals {
+  readonly #handlers = new Map<NodeJS.Signals, () => void>();
+  #worker: Pick<Worker, "stop" | "finish"> | null = null;
+  #stoppedBy: StopSignal | null = null;
+
+  constructor() {
+    const ignored = ignoredSignals();
+    for (const signal of STOPS) if (!ignored(constants.signals[signal])) this.#handle(signal, () => this.#stop(signal));
+    this.#handle("SIGUSR1", () => this.#worker?.finish("SIGUSR1"));
+  }
+
+  #handle(signal: NodeJS.Signals, handler: () => void): void {
+    this.#handlers.set(signal, handler);
+    process.on(signal, handler);
+  }
+
+  #stop(signal: StopSignal): void {
+    this.#stoppedBy ??= signal;
+    this.#worker?.stop(signal);
+  }
+
+  /** Whom they are for from now on. */
+  direct(worker: Pick<Worker, "stop" | "finish">): void {
+    this.#worker = worker;
+    if (this.#stoppedBy) worker.stop(this.#stoppedBy);
+  }
+
+  /** The signal by which the process is to end. */
+  get stoppedBy(): StopSignal | null {
+    return this.#stoppedBy;
+  }
+
+  remove(): void {
+    for (const [signal, handler] of this.#handlers) process.removeListener(signal, handler);
+  }
+}
+
+/** Ends by the signal itself, so that the parent sees the truth; as process 1, which no signal ends, by 128 + n. */
+export function dieBy(signal: StopSignal): void {
+  process.exitCode = 128 + constants.signals[signal];
+  if (process.pid !== 1) process.kill(process.pid, signal);
+}
+
+/** proc(5): SigIgn is a mask in hexadecimal, with bit n - 1 for signal n. */
+function ignoredSignals(): (signal: number) => boolean {
+  try {
+    const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`);
+    return (signal) => ((mask >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return () => false;
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import type { OutputMode } from "../../config/definition.ts";
+import type { GivenParameter } from "../../config/parameters.ts";
+
+/** One job as it is asked for, by options or by a line of a batch. Null: not said. */
+export interface JobRequest {
+  job: string | null;
+  command: string[] | null;
+  /** Within a batch: what later lines call it. */
+  name: string | null;
+  parameters: GivenParameter[];
+  files: GivenParameter[];
+  body: Uint8Array | null;
+  bodyFile: string | null;
+  priority: number | null;
+  delayMs: number | null;
+  expiresMs: number | null;
+  after: string[];
+  dedupe: string | null;
+  hold: boolean;
+  runId: string | null;
+  executionDurationMs: number | null;
+  environment: Record<string, string>;
+  secretEnvironment: Record<string, string>;
+  cwd: string | null;
+  timeoutMs: number | null;
+  graceMs: number | null;
+  maxAttempts: number | null;
+  maxLost: number | null;
+  output: OutputMode | null;
+}
+
+export const emptyRequest = (): JobRequest => ({
+  job: null,
+  command: null,
+  name: null,
+  parameters: [],
+  files: [],
+  body: null,
+  bodyFile: null,
+  priority: null,
+  delayMs: null,
+  expiresMs: null,
+  after: [],
+  dedupe: null,
+  hold: false,
+  runId: null,
+  executionDurationMs: null,
+  environment: {},
+  secretEnvironment: {},
+  cwd: null,
+  timeoutMs: null,
+  graceMs: null,
+  maxAttempts: null,
+  maxLost: null,
+  output: null,
+});

@@ -1,0 +1,30 @@
+import { codeOf } from "./errors.ts";
+import { versionLine } from "./cli/version.ts";
+
+const VERSION_FLAGS = new Set(["--version", "-V", "-v"]);
+
+/** The exit code. What is not needed to tell the version is loaded only after that. */
+async function main(argv: readonly string[]): Promise<number> {
+  if (VERSION_FLAGS.has(argv[0] ?? "")) {
+    process.stdout.write(`${versionLine()}\n`);
+    return 0;
+  }
+  const { report } = await import("./cli/failures.ts");
+  try {
+    const { runProgram } = await import("./cli/program.ts");
+    return await runProgram(argv);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** Whoever read our output has gone (`| head`): nobody is left to tell, and nothing is wrong. */
+function endWithReader(error: unknown): void {
+  if (codeOf(error) !== "EPIPE") throw error;
+  process.exit(0);
+}
+
+process.stdout.on("error", endWithReader);
+process.stderr.on("error", endWithReader);
+// The program ends by itself, since an exit would cut what is still to be written.
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,172 @@
+import type { Attempt } from "../store/attempts.ts";
+import type { Inputs, Job, JobError, Parameter } from "../store/job.ts";
+import type { StoredResult } from "../store/outputs.ts";
+import { unmetDependencies } from "../store/reading.ts";
+import type { Store } from "../store/store.ts";
+
+/** What stands in the place of a value that is shown to nobody. */
+export const MASK = "***";
+
+/** All that a document tells of. */
+export interface JobFacts {
+  readonly job: Job;
+  readonly inputs: Inputs;
+  readonly attempts: readonly Attempt[];
+  readonly results: readonly Pick<StoredResult, "id" | "type" | "size">[];
+  /** Ids of the jobs that it still waits for. */
+  readonly waitsFor: readonly string[];
+}
+
+export interface AttemptDocument {
+  readonly number: number;
+  readonly startTime: string;
+  readonly endTime: string | null;
+  readonly ending: Attempt["ending"];
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly cause: Attempt["cause"];
+  readonly detail: string | null;
+  readonly pid: number | null;
+  /** Seconds of processor time; null: unknown. */
+  readonly cpuUser: number | null;
+  readonly cpuSystem: number | null;
+  /** Bytes; null: unknown. */
+  readonly peakMemory: number | null;
+  readonly verdict: Attempt["verdict"];
+  readonly worker: string;
+}
+
+export interface ParameterDocument {
+  readonly id: string;
+  readonly value: string | readonly string[];
+  /** The value is the path of a file. */
+  readonly byReference: boolean;
+}
+
+export interface ErrorSummary {
+  readonly message: string;
+  readonly type: JobError["type"];
+  readonly cause: string | null;
+  readonly hint: string | null;
+}
+
+/** A job under the names of UWS 1.1. Times are ISO 8601, UTC; what is not known, or not so, is null. */
+export type JobDocument = ReturnType<typeof jobDocument>;
+
+/** Reads all that is known of a job, and makes its document. */
+export const readDocument = (store: Store, job: Job): JobDocument => jobDocument(readFacts(store, job));
+
+export function readFacts(store: Store, job: Job): JobFacts {
+  return {
+    job,
+    inputs: store.jobs.inputs(job.seq),
+    attempts: job.attempts === 0 ? [] : store.attempts.of(job.seq),
+    results: job.attempts === 0 ? [] : store.outputs.results(job.seq),
+    waitsFor: job.waiting === 0 ? [] : unmetDependencies(store.database, job.seq).map(({ id }) => id),
+  };
+}
+
+/** The secrets in what a job was asked to do are masked. */
+export function jobDocument(facts: JobFacts) {
+  const { job, inputs, results } = facts;
+  return {
+    jobId: job.id,
+    phase: job.phase,
+    runId: job.runId,
+    ownerId: job.owner,
+    quote: null,
+    creationTime: isoTime(job.createdAt),
+    startTime: isoTime(job.startedAt),
+    endTime: isoTime(job.endedAt),
+    executionDuration: job.executionDuration,
+    destruction: isoTime(job.destruction),
+    parameters: inputs.parameters.map(parameterDocument),
+    results: results.map(({ id, type, size }) => ({ id, mimeType: type, size })),
+    errorSummary: errorSummary(job),
+    jobInfo: jobInfo(facts),
+  };
+}
+
+function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
+  const last = attempts.at(-1);
+  return {
+    attempts: attempts.map(attemptDocument),
+    exitCode: last?.exitCode ?? null,
+    signal: last?.signal ?? null,
+    progress: job.progress === null ? null : { fraction: job.progress, message: job.progressMessage },
+    queue: "sqlite",
+    definition: job.definition,
+    command: commandOf(inputs, last),
+    cwd: inputs.context.kind === "command" ? inputs.context.cwd : (last?.cwd ?? null),
+    bodySize: inputs.body?.length ?? null,
+    priority: job.priority,
+    failures: job.failures,
+    lost: job.lost,
+    due: isoTime(job.availableAt),
+    expires: isoTime(job.expiresAt),
+    waitsFor,
+    worker: job.worker,
+    abortBy: job.abortBy,
+    verdict: job.verdict,
+    buried: isoTime(job.buriedAt),
+    retryOf: job.retryOf,
+    retriedAs: job.retriedAs,
+  };
+}
+
+/** ISO 8601 with milliseconds and `Z`; null stays null. */
+export function isoTime(at: number): string;
+export function isoTime(at: number | null): string | null;
+export function isoTime(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
+function attemptDocument(attempt: Attempt): AttemptDocument {
+  return {
+    number: attempt.number,
+    startTime: isoTime(attempt.startedAt),
+    endTime: isoTime(attempt.endedAt),
+    ending: attempt.ending,
+    exitCode: attempt.exitCode,
+    signal: attempt.signal,
+    cause: attempt.cause,
+    detail: attempt.detail,
+    pid: attempt.pid,
+    cpuUser: inSeconds(attempt.userMicroseconds),
+    cpuSystem: inSeconds(attempt.systemMicroseconds),
+    peakMemory: attempt.peakBytes,
+    verdict: attempt.verdict,
+    worker: attempt.worker,
+  };
+}
+
+const inSeconds = (microseconds: number | null): number | null => (microseconds === null ? null : microseconds / 1e6);
+
+function parameterDocument({ name, values, file, secret }: Parameter): ParameterDocument {
+  const [first = "", ...others] = secret ? [MASK] : values;
+  return { id: name, value: others.length > 0 ? [first, ...others] : first, byReference: file };
+}
+
+/** The error that a job ended with, or that its last attempt did. */
+export function errorSummary({ error }: Pick<Job, "error">): ErrorSummary | null {
+  if (error === null) return null;
+  // The store itself wrote it.
+  const { message, type, cause = null, hint = null } = JSON.parse(error) as JobError;
+  return { message, type, cause, hint };
+}
+
+/** The argv that was submitted, or that the last attempt's template came to, with its secrets masked. */
+export function commandOf(inputs: Inputs, last: Pick<Attempt, "command"> | undefined): string[] | null {
+  const resolved = last?.command ?? null;
+  // The store itself wrote it.
+  const argv = inputs.command ?? (resolved === null ? null : (JSON.parse(resolved) as string[]));
+  const secrets = secretsOf(inputs);
+  return argv && argv.map((word) => secrets.reduce((masked, secret) => masked.replaceAll(secret, MASK), word));
+}
+
+function secretsOf({ parameters, context }: Inputs): string[] {
+  const values = parameters.filter(({ secret }) => secret).flatMap((parameter) => parameter.values);
+  const variables = context.kind === "command" ? context.secrets.map((name) => context.environment[name] ?? "") : [];
+  // The longest first, since one may be part of another.
+  return [...values, ...variables].filter(Boolean).toSorted((one, other) => other.length - one.length);
+}

@@ -1,0 +1,8 @@
+import type { Runtime } from "../../src/runtime/port.ts";
+import { LIBC_CASES } from "./runtime-libc.ts";
+import { SPAWN_CASES } from "./runtime-spawn.ts";
+import { SQLITE_CASES } from "./runtime-sqlite.ts";
+import type { Case } from "./suite.ts";
+
+/** What every runtime promises. */
+export const RUNTIME_CASES: readonly Case<Runtime>[] = [...SPAWN_CASES, ...SQLITE_CASES, ...LIBC_CASES];

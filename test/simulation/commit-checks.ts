@@ -1,0 +1,181 @@
+import { isFinal, isHeldByWorker, phasesBefore, type Phase } from "../../src/store/phases.ts";
+import type { JobRecord, Ledger } from "./ledger.ts";
+import type { Life } from "./life.ts";
+import type { AttemptRow, Observer, Row } from "./observer.ts";
+import type { World } from "./world.ts";
+
+/** What everybody who checks needs. */
+export interface Watched {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly observer: Observer;
+  /** The lives of all workers that there ever were, by their ids. */
+  readonly workers: ReadonlyMap<string, Life>;
+  /** Whether a process of the job lives that could have been ended. */
+  readonly runs: (job: string) => boolean;
+}
+
+const FIRST_PHASES: readonly Phase[] = ["PENDING", "QUEUED", "HELD", "ABORTED"];
+
+/** Compares what is on disk after a commit with what was there before it. */
+export class CommitChecks {
+  readonly #watched: Watched;
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  committed(by: Life): void {
+    const { ledger, observer } = this.#watched;
+    const rows = observer.rows();
+    const changed: { record: JobRecord; before: Row | null; row: Row }[] = [];
+    for (const row of rows) {
+      const record = ledger.get(row.id);
+      if (!record) this.#violate("nobody makes up jobs", row.id);
+      else if (!isSame(record.row, row)) {
+        changed.push({ record, before: record.row, row });
+        record.row = row;
+        record.retriedAs = row.retriedAs;
+      }
+    }
+    // Claims look at what else became of the same commit, hence after all rows are known.
+    for (const { record, before, row } of changed) this.#changed(by, record, before, row);
+    if (rows.length < [...ledger.jobs.values()].filter(({ row, gone }) => row !== null && !gone).length) {
+      this.#removed(new Set(rows.map(({ id }) => id)));
+    }
+  }
+
+  #violate(invariant: string, detail: string): void {
+    this.#watched.world.violate(invariant, detail);
+  }
+
+  #check(holds: boolean, invariant: string, row: Row, detail = ""): void {
+    this.#watched.world.check(holds, invariant, () => `job ${row.id.slice(0, 6)} (${row.phase}) ${detail}`);
+  }
+
+  #changed(by: Life, record: JobRecord, before: Row | null, row: Row): void {
+    const from = before?.phase ?? "nothing";
+    by.say(`${row.id.slice(0, 6)}: ${from} → ${row.phase} #${row.attempts} f${row.failures} l${row.lost} w${row.waiting}`);
+    if (!before) {
+      this.#check(FIRST_PHASES.includes(row.phase), "a job begins unstarted", row);
+      return;
+    }
+    this.#checkPhases(before, row);
+    this.#checkOwner(by, before, row);
+    this.#checkBudgets(record, row);
+    const attempts = this.#watched.observer.attempts(row.seq);
+    this.#check(attempts.length === row.attempts, "every attempt has a row", row, `${attempts.length} rows`);
+    if (row.attempts > before.attempts) this.#begun(record, before, row, attempts.at(-1));
+    if (isHeldByWorker(before.phase) && (!isHeldByWorker(row.phase) || row.attempts > before.attempts)) {
+      this.#ended(by, record, before, row, attempts);
+    }
+    if (row.abortBy !== null && record.abortSeenAt === null) record.abortSeenAt = this.#watched.world.now;
+  }
+
+  #checkPhases(before: Row, row: Row): void {
+    if (isFinal(before.phase)) {
+      const stays = row.phase === before.phase || row.phase === "ARCHIVED";
+      this.#check(stays, "a final phase stays", row, `was ${before.phase}`);
+      const facts = ({ endedAt, verdict, error, attempts }: Row) => JSON.stringify([endedAt, verdict, error, attempts]);
+      this.#check(facts(before) === facts(row), "what has ended does not change", row, `${facts(before)} ${facts(row)}`);
+    }
+    const again = row.attempts === before.attempts + 1 && isHeldByWorker(before.phase) && row.phase === "EXECUTING";
+    const may = row.phase === before.phase || again || phasesBefore(row.phase).includes(before.phase);
+    this.#check(may, "phases follow the table", row, `was ${before.phase}`);
+    const next = row.attempts === before.attempts || row.attempts === before.attempts + 1;
+    this.#check(next, "attempts are counted one by one", row, `${before.attempts} → ${row.attempts}`);
+  }
+
+  #checkOwner(by: Life, before: Row, row: Row): void {
+    const isHeld = isHeldByWorker(row.phase);
+    this.#check((row.worker !== null) === isHeld, "a job has a worker while it is run", row, `worker ${row.worker}`);
+    this.#check((row.receipt !== null) === isHeld, "a job has a receipt while it is run", row);
+    const owner = before.worker === null ? undefined : this.#watched.workers.get(before.worker);
+    const isTaken = before.worker !== null && before.receipt !== row.receipt;
+    if (!owner || !isTaken || owner === by) return;
+    this.#check(owner.isDead, "nobody touches the jobs of a worker that lives", row, `${by.name} took from ${owner.name}`);
+  }
+
+  #checkBudgets({ limits }: JobRecord, row: Row): void {
+    this.#check(row.failures <= limits.maxAttempts, "failures keep to the budget", row, `${row.failures}`);
+    this.#check(row.lost <= limits.maxLost, "lost starts keep to the budget", row, `${row.lost}`);
+    this.#check(row.failures + row.lost <= row.attempts, "no attempt counts twice", row);
+  }
+
+  #begun(record: JobRecord, before: Row, row: Row, attempt: AttemptRow | undefined): void {
+    const { world, ledger } = this.#watched;
+    const { spec, limits } = record;
+    record.begun.set(row.attempts, world.now);
+    this.#check(attempt?.number === row.attempts && attempt.endedAt === null, "a start is recorded", row);
+    this.#check(row.failures < limits.maxAttempts, "no start beyond the failures allowed", row, `${row.failures}`);
+    this.#check(row.lost < limits.maxLost, "no start beyond the losses allowed", row, `${row.lost}`);
+    this.#check(before.abortBy === null, "what is to be aborted is not started again", row);
+    this.#check((spec.expiresAt ?? Infinity) > (attempt?.startedAt ?? 0), "expired jobs are not started", row);
+    this.#check((spec.availableAt ?? 0) <= world.latestWall, "no start before the delay is over", row);
+    const isReady = record.startedByHand || spec.after.every((id) => ledger.hasCompleted(id));
+    this.#check(isReady, "no start before what it waits for is COMPLETED", row, spec.after.join(" "));
+    this.#check(!spec.hold || record.startedByHand, "what is held waits for its start", row);
+  }
+
+  #ended(by: Life, record: JobRecord, before: Row, row: Row, attempts: readonly AttemptRow[]): void {
+    const { world, runs } = this.#watched;
+    const ended = attempts.find(({ number }) => number === before.attempts);
+    this.#check(!!ended && ended.endedAt !== null && ended.ending !== null, "an ended attempt has an ending", row);
+    if (!ended) return;
+    by.say(`${row.id.slice(0, 6)}: #${ended.number} ${ended.ending} ${ended.exitCode ?? ended.signal} ${ended.cause}`);
+    const held = world.now - (record.begun.get(before.attempts) ?? world.now);
+    record.heldMs += held;
+    this.#check(!runs(row.id) || isStuck(row), "the end is told when the tree is gone", row);
+    if (ended.cause === "timeout") {
+      this.#check(held >= (record.limits.timeoutMs ?? Infinity), "no timeout before its time", row, `${held} ms`);
+    }
+    if (ended.cause === "overrun") {
+      const { executionDuration } = record.spec;
+      this.#check(record.heldMs >= executionDuration * 1000, "no overrun before its time", row, `${record.heldMs} ms`);
+    }
+    if (before.abortBy !== null) this.#check(isFinal(row.phase), "an abort is not forgotten", row);
+    if (before.abortBy !== null && ended.ending === "lost" && record.limits.onLost === "release") {
+      this.#check(row.phase === "ABORTED", "an abort survives its worker", row);
+    }
+  }
+
+  #removed(there: ReadonlySet<string>): void {
+    const { ledger, observer, world } = this.#watched;
+    for (const record of ledger.jobs.values()) {
+      const { row } = record;
+      if (!row || record.gone || there.has(row.id)) continue;
+      record.gone = true;
+      world.say("", `${row.id.slice(0, 6)} is gone`);
+      const isDue = row.destruction !== null && row.destruction <= world.latestWall;
+      this.#check(record.mayGo || isDue, "no job is lost", row);
+      this.#check(!isHeldByWorker(row.phase), "no job is removed while it is run", row);
+      this.#check(observer.hasTombstone(row.id), "a removed job leaves a tombstone", row);
+    }
+  }
+}
+
+/** What could not be ended is said in the error; such a job is never run again. */
+function isStuck({ phase, error }: Row): boolean {
+  return isFinal(phase) && (error?.includes("could not be ended") || error?.includes("another pid namespace")) === true;
+}
+
+function isSame(before: Row | null, row: Row): boolean {
+  if (before === null) return false;
+  return (
+    before.phase === row.phase &&
+    before.attempts === row.attempts &&
+    before.worker === row.worker &&
+    before.receipt === row.receipt &&
+    before.abortBy === row.abortBy &&
+    before.waiting === row.waiting &&
+    before.failures === row.failures &&
+    before.lost === row.lost &&
+    before.verdict === row.verdict &&
+    before.endedAt === row.endedAt &&
+    before.error === row.error &&
+    before.runningMs === row.runningMs &&
+    before.retriedAs === row.retriedAs &&
+    before.availableAt === row.availableAt &&
+    before.destruction === row.destruction
+  );
+}

@@ -1,0 +1,132 @@
+import { STAY, type Goal } from "../../src/worker/ports.ts";
+import type { Random } from "./random.ts";
+import type { WorkerLife, Workplace } from "./workplace.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** What goes wrong in a history, and what operators do. */
+export class Faults {
+  readonly #place: Workplace;
+  readonly #random: Random;
+  #isOver = false;
+
+  constructor(place: Workplace) {
+    this.#place = place;
+    this.#random = place.world.random;
+  }
+
+  /** Spreads faults over so many milliseconds. */
+  plan(count: number, milliseconds: number): void {
+    for (let index = 0; index < count; index += 1) {
+      this.#place.world.after(this.#random.between(0, milliseconds), null, () => this.#one());
+    }
+    this.keepStaffed();
+  }
+
+  /** Somebody always starts another worker. */
+  keepStaffed(): void {
+    if (this.#isOver) return;
+    if (this.#living().length === 0) this.#hire();
+    this.#place.world.after(this.#random.between(200, 8000), null, () => this.keepStaffed());
+  }
+
+  #living(): readonly WorkerLife[] {
+    return this.#place.workers.filter(({ life }) => !life.isDead);
+  }
+
+  #hire(): void {
+    this.#place.startWorker(this.#goal(), false);
+  }
+
+  #goal(): Goal {
+    const { next, between, pick } = {
+      next: this.#random.next,
+      between: (least: number, most: number) => this.#random.between(least, most),
+      pick: <T>(list: readonly T[]) => this.#random.pick(list),
+    };
+    if (next() < 0.7) return STAY;
+    return {
+      ...STAY,
+      ...pick<Partial<Goal>>([
+        { drain: true },
+        { whenEmpty: true },
+        { maxJobs: between(1, 5) },
+        { maxTimeMs: between(1000, 60_000) },
+        { idleExitMs: between(0, 20_000) },
+      ]),
+    };
+  }
+
+  #one(): void {
+    if (this.#isOver) return;
+    const { world } = this.#place;
+    const dice = this.#random.next();
+    const living = this.#living();
+    if (dice < 0.16 || living.length === 0) return this.#hire();
+    const one = this.#random.pick(living);
+    if (dice < 0.32) return one.life.die("killed");
+    if (dice < 0.46) return this.#pause(one);
+    if (dice < 0.6) return this.stop(one);
+    if (dice < 0.64) return this.#finish(one);
+    if (dice < 0.74) return world.jump(this.#random.between(-2 * HOUR_MS, 2 * HOUR_MS) >> this.#random.between(0, 12));
+    if (dice < 0.8) return this.#forAWhile("the disk is full", (is) => (this.#place.machine.disk.isFull = is));
+    if (dice < 0.86) return this.#forAWhile("the store is busy", (is) => (this.#place.machine.disk.busy = is ? 0.7 : 0));
+    if (dice < 0.91) return this.#forAWhile("rings are lost", (is) => (this.#place.bells.lost = is ? 0.5 : 0));
+    if (dice < 0.95) return this.#forAWhile("resources are scarce", (is) => (this.#place.machine.scarcity = is ? 0.7 : 0));
+    if (dice < 0.98) return this.#breakDisk(one);
+    return this.#place.reboot();
+  }
+
+  #pause({ life }: WorkerLife): void {
+    life.pause();
+    this.#place.world.after(this.#random.between(10, 40_000), null, () => life.resume());
+  }
+
+  /** Signals come singly, in a row, or again after a while. */
+  stop(one: WorkerLife): void {
+    const { world } = this.#place;
+    const signals = this.#random.pick([[0], [0], [0, 100], [0, 3000], [0, 100, 6000]]);
+    for (const delay of signals) {
+      world.after(delay, one.life, () => {
+        one.life.say("is asked to stop");
+        one.stopAskedAt ??= world.now;
+        one.worker.stop("a signal");
+      });
+    }
+  }
+
+  #finish({ life, worker }: WorkerLife): void {
+    this.#place.world.after(0, life, () => {
+      life.say("is asked to finish");
+      worker.finish("a signal");
+    });
+  }
+
+  #breakDisk({ life }: WorkerLife): void {
+    life.say("has a broken disk");
+    life.diskIsBroken = true;
+  }
+
+  #forAWhile(what: string, set: (is: boolean) => void): void {
+    const { world } = this.#place;
+    world.say("", what);
+    set(true);
+    world.after(this.#random.between(10, 8000), null, () => {
+      world.say("", `no more: ${what}`);
+      set(false);
+    });
+  }
+
+  /** From here on all goes well. */
+  end(): void {
+    const { machine, bells, workers } = this.#place;
+    this.#isOver = true;
+    Object.assign(machine.disk, { isFull: false, busy: 0 });
+    machine.scarcity = 0;
+    bells.lost = 0;
+    for (const { life } of workers) {
+      life.resume();
+      life.survive();
+    }
+  }
+}

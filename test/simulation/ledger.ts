@@ -1,0 +1,66 @@
+import type { NewJob } from "../../src/store/submission.ts";
+import type { Limits } from "../../src/config/definition.ts";
+import type { Row } from "./observer.ts";
+
+/** All that was ever asked and seen of one job, apart from the store. */
+export interface JobRecord {
+  readonly spec: NewJob;
+  readonly limits: Limits;
+  /** Whether whoever submitted it was told that it is there, or that it is not. */
+  answer: "none" | "told" | "refused";
+  /** Someone asked for its removal. */
+  mayGo: boolean;
+  startedByHand: boolean;
+  /** As it was last seen. */
+  row: Row | null;
+  gone: boolean;
+  /** When its abort was first seen on disk. */
+  abortSeenAt: number | null;
+  /** When its attempts were seen to begin, in monotonic time. */
+  readonly begun: Map<number, number>;
+  /** Sum of the milliseconds from the begin to the end of its attempts, as seen from outside. */
+  heldMs: number;
+  /** Sum of the milliseconds that its main processes ran under an undisturbed worker. */
+  ranMs: number;
+  /** The attempts that were started, each at most once. */
+  readonly spawned: Set<number>;
+  retriedAs: string | null;
+}
+
+/** What the checks know, by job. */
+export class Ledger {
+  readonly jobs = new Map<string, JobRecord>();
+
+  asked(spec: NewJob, limits: Limits): JobRecord {
+    const record: JobRecord = {
+      spec,
+      limits,
+      answer: "none",
+      mayGo: false,
+      startedByHand: false,
+      row: null,
+      gone: false,
+      abortSeenAt: null,
+      begun: new Map(),
+      heldMs: 0,
+      ranMs: 0,
+      spawned: new Set(),
+      retriedAs: null,
+    };
+    this.jobs.set(spec.id, record);
+    return record;
+  }
+
+  get(id: string): JobRecord | undefined {
+    return this.jobs.get(id);
+  }
+
+  /** Whether the job, or one that took its place, has been seen COMPLETED. */
+  hasCompleted(id: string): boolean {
+    for (let record = this.get(id); record;) {
+      if (record.row?.phase === "COMPLETED") return true;
+      record = record.retriedAs === null ? undefined : this.get(record.retriedAs);
+    }
+    return false;
+  }
+}

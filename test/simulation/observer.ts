@@ -1,0 +1,91 @@
+import { runtime } from "../../src/runtime/index.ts";
+import type { Database, Statement } from "../../src/runtime/port.ts";
+import type { Attempt } from "../../src/store/attempts.ts";
+import type { Phase } from "../../src/store/phases.ts";
+
+/** A job as it is on disk. */
+export interface Row {
+  readonly seq: number;
+  readonly id: string;
+  readonly phase: Phase;
+  readonly attempts: number;
+  readonly failures: number;
+  readonly lost: number;
+  readonly waiting: number;
+  readonly worker: string | null;
+  readonly receipt: string | null;
+  readonly abortBy: string | null;
+  readonly verdict: string | null;
+  readonly error: string | null;
+  readonly endedAt: number | null;
+  readonly destruction: number | null;
+  readonly availableAt: number | null;
+  readonly delayedByUser: number;
+  readonly runningMs: number;
+  readonly retriedAs: string | null;
+}
+
+const ROWS = `SELECT seq, id, phase, attempts, failures, lost, waiting, worker, receipt, abort_by AS abortBy, verdict,
+  error, ended_at AS endedAt, destruction, available_at AS availableAt, delayed_by_user AS delayedByUser,
+  running_ms AS runningMs, retried_as AS retriedAs FROM jobs ORDER BY seq`;
+
+export type AttemptRow = Pick<
+  Attempt,
+  "number" | "worker" | "startedAt" | "endedAt" | "ending" | "exitCode" | "signal" | "cause" | "detail" | "verdict"
+>;
+
+const ATTEMPTS = `SELECT number, worker, started_at AS startedAt, ended_at AS endedAt, ending, exit_code AS exitCode,
+  signal, cause, detail, verdict FROM attempts WHERE job = ? ORDER BY number`;
+
+const UNMET = `SELECT other.id, other.phase FROM dependencies LEFT JOIN jobs AS other ON other.seq = dependencies.after
+  WHERE dependencies.job = ? AND dependencies.met = 0`;
+
+/** What a job waits for; phase null: that job is not there any more. */
+interface Unmet {
+  readonly id: string | null;
+  readonly phase: Phase | null;
+}
+
+/** Looks at the file through a connection of its own: what it sees is committed. */
+export class Observer {
+  readonly #database: Database;
+  readonly #rows: Statement<Row>;
+  readonly #attempts: Statement<AttemptRow>;
+
+  constructor(path: string) {
+    this.#database = runtime.openDatabase(path, { create: false });
+    this.#database.exec("PRAGMA query_only = ON");
+    this.#rows = this.#database.prepare(ROWS);
+    this.#attempts = this.#database.prepare(ATTEMPTS);
+  }
+
+  rows(): Row[] {
+    return this.#rows.all();
+  }
+
+  attempts(job: number): AttemptRow[] {
+    return this.#attempts.all(job);
+  }
+
+  /** The attempts that wrote something. */
+  outputs(job: number): number[] {
+    const outputs = this.#database.prepare<{ attempt: number }>("SELECT attempt FROM outputs WHERE job = ?");
+    return outputs.all(job).map(({ attempt }) => attempt);
+  }
+
+  hasTombstone(id: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM tombstones WHERE id = ?").get(id) !== undefined;
+  }
+
+  unmet(job: number): Unmet[] {
+    return this.#database.prepare<Unmet>(UNMET).all(job);
+  }
+
+  count(table: "workers" | "removals"): number {
+    return this.#database.prepare(`SELECT 1 FROM ${table}`).all().length;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

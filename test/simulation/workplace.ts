@@ -1,0 +1,232 @@
+import { copyFileSync, mkdirSync, rmSync, mkdtempSync, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
+import { runtime } from "../../src/runtime/index.ts";
+import { SqliteQueue } from "../../src/queue/sqlite.ts";
+import { StoreLocation } from "../../src/store/location.ts";
+import { Store } from "../../src/store/store.ts";
+import type { Goal, Host } from "../../src/worker/ports.ts";
+import { Worker } from "../../src/worker/worker.ts";
+import { CommitChecks, type Watched } from "./commit-checks.ts";
+import { SimulatedDatabase } from "./database.ts";
+import { Ledger } from "./ledger.ts";
+import { Life } from "./life.ts";
+import { Bells, LockTable } from "./machine.ts";
+import { rewriting, type Mutation } from "./mutations.ts";
+import { Observer } from "./observer.ts";
+import { ProcessTable } from "./process-table.ts";
+import { SimulatedProcesses, type Machine } from "./processes.ts";
+import { RELEASE_CODE, REJECT_CODE } from "./programs.ts";
+import { RunChecks } from "./run-checks.ts";
+import type { World } from "./world.ts";
+
+/** One virtual worker process. */
+export interface WorkerLife {
+  readonly life: Life;
+  readonly worker: Worker;
+  readonly host: Host;
+  /** When it was asked to stop. */
+  stopAskedAt: number | null;
+}
+
+export const UNKNOWN_AFTER_MS = 120_000;
+const STOP_BUDGET_MS = 25_000;
+
+/** In memory where there is such a place: nothing here is to survive this process. */
+function temporaryPlace(): string {
+  return mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "simulation-"));
+}
+
+/** A store on a real file, and the virtual machine that workers and users share. */
+export class Workplace {
+  readonly world: World;
+  readonly ledger = new Ledger();
+  readonly observer: Observer;
+  readonly machine: Machine;
+  readonly bells: Bells;
+  readonly locks: LockTable;
+  readonly workers: WorkerLife[] = [];
+  readonly #lives = new Map<string, Life>();
+  readonly #directory = temporaryPlace();
+  readonly #location: StoreLocation;
+  readonly #runs: RunChecks;
+  readonly #commits: CommitChecks;
+  readonly #mutation: Mutation | null;
+  #boot = 1;
+  #lastPid = 1;
+
+  constructor(world: World, mutation: Mutation | null) {
+    this.world = world;
+    this.#mutation = mutation;
+    this.#location = new StoreLocation(this.#directory);
+    mkdirSync(this.#location.workers, { recursive: true });
+    copyFileSync(template(), this.#location.database);
+    this.observer = new Observer(this.#location.database);
+    this.bells = new Bells(world);
+    this.locks = new LockTable((life) =>
+      mutation === "a paused worker loses its lock" ? life.isRunning : !life.isDead,
+    );
+    const table = new ProcessTable(world);
+    const mayBeEnded = (job: string): boolean => table.of(job).some(({ unkillableUntil }) => unkillableUntil < world.now);
+    const watched: Watched = {
+      world,
+      ledger: this.ledger,
+      observer: this.observer,
+      workers: this.#lives,
+      runs: mayBeEnded,
+    };
+    this.#commits = new CommitChecks(watched);
+    this.#runs = new RunChecks(watched, (job) => table.of(job).length > 0);
+    this.machine = {
+      table,
+      disk: { isFull: false, busy: 0 },
+      watch: this.#runs,
+      slots: new Map(),
+      scarcity: 0,
+      recoveryLies: mutation === "recovery says gone while it runs",
+    };
+  }
+
+  openStore(life: Life, patience: "fail" | "wait"): Store {
+    let database: SimulatedDatabase | null = null;
+    const openDatabase = (path: string): SimulatedDatabase => {
+      database = new SimulatedDatabase({
+        real: runtime.openDatabase(path, { create: false }),
+        life,
+        disk: this.machine.disk,
+        committed: () => this.#commits.committed(life),
+        rewrite: rewriting(this.#mutation),
+      });
+      return database;
+    };
+    return Store.open({
+      location: this.#location,
+      durability: "normal",
+      openDatabase,
+      changes: this.bells.of(life, () => database),
+      clock: life.clock,
+      random: this.world.random.next,
+      patience,
+    });
+  }
+
+  startWorker(goal: Goal, isSafe: boolean): WorkerLife {
+    const { random } = this.world;
+    const name = `w${this.#lives.size + 1}`;
+    const isDoomed = !isSafe && random.chance(0.6);
+    const life = new Life(name, this.world, isDoomed ? random.between(0, 400) : Number.POSITIVE_INFINITY);
+    const store = this.openStore(life, "wait");
+    this.#lives.set(name, life);
+    const host = this.#host();
+    const worker = new Worker(
+      {
+        id: name,
+        version: "1",
+        host,
+        concurrency: random.between(1, 4),
+        recoveryIntervalMs: 5000,
+        stopBudgetMs: STOP_BUDGET_MS,
+        unknownAfterMs: UNKNOWN_AFTER_MS,
+        definitions: DEFINITIONS,
+        environment: {},
+        goal,
+      },
+      {
+        clock: life.clock,
+        random: random.next,
+        store,
+        queue: new SqliteQueue(store, name, life.clock.now),
+        processes: new SimulatedProcesses(life, this.machine, host.pidNamespace),
+        locks: this.locks.of(life),
+        emit: (event) => this.#runs.told(life, event),
+      },
+    );
+    const started: WorkerLife = { life, worker, host, stopAskedAt: null };
+    this.workers.push(started);
+    life.say("begins");
+    if (host.pid === 1) life.atDeath(() => this.machine.table.endAll((one) => one.pidNamespace === host.pidNamespace));
+    worker.work().then(
+      () => this.#workerEnded(started),
+      (error: unknown) => this.#workerFailed(started, error),
+    );
+    return started;
+  }
+
+  /** Some run in containers: one as its first process, one beside others. */
+  #host(): Host {
+    const { random } = this.world;
+    this.#lastPid += 1;
+    const bootId = `boot ${this.#boot}`;
+    if (!random.chance(0.15)) return { name: "host", pid: this.#lastPid, bootId, pidNamespace: `main ${bootId}` };
+    const isInit = random.chance(0.5);
+    const pidNamespace = isInit ? `own ${this.#lastPid}` : `shared ${bootId}`;
+    return { name: "container", pid: isInit ? 1 : this.#lastPid, bootId, pidNamespace };
+  }
+
+  /** The power fails: nothing but the file is left. */
+  reboot(): void {
+    this.world.say("", "the machine is started again");
+    this.#boot += 1;
+    for (const { life } of this.workers) life.die("power");
+    this.machine.table.endAll(() => true);
+  }
+
+  #workerEnded({ life, stopAskedAt }: WorkerLife): void {
+    if (life.isDead) return;
+    const { world } = this;
+    const took = world.now - (stopAskedAt ?? world.now);
+    const isFair = stopAskedAt !== null && life.wasUndisturbedSince(stopAskedAt) && world.storeFailedAt < stopAskedAt;
+    world.check(!isFair || took <= STOP_BUDGET_MS + 1000, "a stop keeps to its budget", () => `${life.name}: ${took} ms`);
+    life.die("its work is done");
+  }
+
+  #workerFailed({ life }: WorkerLife, error: unknown): void {
+    if (life.isDead) return;
+    this.world.check(life.diskIsBroken || life.mayFail, "a worker does not end by itself", () => String(error));
+    life.die(`it fails: ${String(error)}`);
+  }
+
+  close(): void {
+    for (const { life } of this.workers) life.die("the history is over");
+    this.observer.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+export const LIMITS = { ...DEFAULT_LIMITS, rejectCodes: [REJECT_CODE], releaseCodes: [RELEASE_CODE] };
+
+export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
+  ["steady", "flaky", "missing"].map((name) => [
+    name,
+    {
+      name,
+      command: [name],
+      parameters: new Map(),
+      limits: { ...LIMITS, maxAttempts: 2, backoffCapMs: 10_000 },
+      environment: {},
+      passEnvironment: [],
+      cwd: "/",
+    },
+  ]),
+);
+
+let emptyStore: string | null = null;
+
+/** An empty store of this version, made once. */
+function template(): string {
+  if (emptyStore !== null) return emptyStore;
+  const directory = temporaryPlace();
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const location = new StoreLocation(directory);
+  Store.open({
+    location,
+    durability: "normal",
+    openDatabase: (path) => runtime.openDatabase(path, { create: true }),
+    clock: { soon: () => {}, after: () => {} },
+    random: () => 0,
+    patience: "fail",
+  }).close();
+  emptyStore = location.database;
+  return emptyStore;
+}

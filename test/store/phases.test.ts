@@ -1,0 +1,144 @@
+import { describe, expect, test } from "bun:test";
+import { SqliteQueue } from "../../src/queue/sqlite.ts";
+import type { AttemptEnd, Job, Settlement } from "../../src/store/job.ts";
+import { isFinal, isHeldByWorker, isPhase, PHASES, phasesBefore, type Phase } from "../../src/store/phases.ts";
+import { receive } from "../contract/queue.ts";
+import { newJob, only, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
+
+/** UWS 1.1 as this service keeps it: who may become what. */
+const ALLOWED: readonly (readonly [from: readonly Phase[], to: Phase])[] = [
+  [["PENDING", "HELD"], "QUEUED"],
+  [["PENDING", "QUEUED", "HELD", "EXECUTING", "SUSPENDED"], "ABORTED"],
+  [["PENDING", "QUEUED", "HELD", "EXECUTING", "SUSPENDED"], "ERROR"],
+  [["PENDING", "QUEUED"], "HELD"],
+  [["QUEUED"], "EXECUTING"],
+  [["EXECUTING", "SUSPENDED"], "COMPLETED"],
+  [["EXECUTING", "SUSPENDED"], "QUEUED"],
+  [["EXECUTING"], "SUSPENDED"],
+  [["SUSPENDED"], "EXECUTING"],
+  [["EXECUTING", "SUSPENDED"], "UNKNOWN"],
+  ...PHASES.filter((phase) => phase !== "UNKNOWN" && phase !== "ARCHIVED").map((to) => [["UNKNOWN"], to] as const),
+  [["COMPLETED", "ABORTED", "ERROR"], "ARCHIVED"],
+];
+
+const isAllowed = (from: Phase, to: Phase): boolean =>
+  ALLOWED.some(([before, after]) => after === to && before.includes(from));
+
+const EVERY_PAIR = PHASES.flatMap((from) => PHASES.map((to) => [from, to] as const));
+
+const FINAL: readonly Phase[] = ["COMPLETED", "ERROR", "ABORTED", "ARCHIVED"];
+const OF_A_WORKER: readonly Phase[] = ["EXECUTING", "SUSPENDED", "UNKNOWN"];
+
+/** A job that is in `phase`, with what goes with it, however it came there. */
+async function jobIn(phase: Phase, { store, submit, job }: TemporaryStore): Promise<Job> {
+  const submitted = only(await submit(newJob()));
+  const worker = OF_A_WORKER.includes(phase) ? "worker" : null;
+  await store.write(() =>
+    store.database.run(
+      `UPDATE jobs SET phase = ?, worker = ?, receipt = 'receipt', attempts = 1, started_at = 1000,
+        ended_at = ? WHERE seq = ?`,
+      phase,
+      worker,
+      FINAL.includes(phase) ? 2000 : null,
+      submitted.seq,
+    ),
+  );
+  return job(submitted);
+}
+
+const END: AttemptEnd = {
+  ending: { kind: "exited", code: 0 },
+  cause: null,
+  endedAt: 3000,
+  pid: 1,
+  userMicroseconds: null,
+  systemMicroseconds: null,
+  peakBytes: null,
+  outputs: [],
+  results: [],
+  progress: null,
+};
+
+const SETTLEMENTS: readonly Settlement[] = [
+  { phase: "COMPLETED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null },
+  { phase: "QUEUED", verdict: { kind: "release", delayMs: 0 }, counts: "failure", error: null },
+  { phase: "ERROR", verdict: { kind: "bury", reason: "no" }, counts: "failure", error: null },
+  { phase: "ABORTED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null },
+  { phase: "UNKNOWN", verdict: { kind: "leave" }, counts: "nothing", error: null },
+];
+
+describe("the transition table", () => {
+  test.each(EVERY_PAIR)("%s to %s is as UWS says", (from, to) => {
+    expect(phasesBefore(to).includes(from)).toBe(isAllowed(from, to));
+  });
+
+  test("knows what is final, what a worker has, and what is no phase", () => {
+    expect(PHASES.filter(isFinal)).toEqual(["COMPLETED", "ERROR", "ABORTED", "ARCHIVED"]);
+    expect(PHASES.filter(isHeldByWorker)).toEqual(["EXECUTING", "UNKNOWN", "SUSPENDED"]);
+    expect(PHASES.every(isPhase)).toBe(true);
+    expect(["", "queued", "RUN", "toString"].some(isPhase)).toBe(false);
+  });
+});
+
+describe.each(PHASES)("a job that is %s", (phase) => {
+  test.each(SETTLEMENTS.map((settlement) => [settlement.phase, settlement] as const))(
+    "becomes %s by the end of an attempt only if a worker has it",
+    async (to, settlement) => {
+      using at = temporaryStore();
+      const before = await jobIn(phase, at);
+      const recorded = await at.store.write(() => at.store.attempts.end(before, END, settlement, "worker"));
+      expect(recorded).toBe(OF_A_WORKER.includes(phase));
+      if (recorded) expect(at.job(before).phase).toBe(to);
+      else expect(at.job(before)).toEqual(before);
+    },
+  );
+
+  test("becomes EXECUTING by a claim only from QUEUED", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const claimed = await receive(new SqliteQueue(at.store, "worker", () => 5000));
+    expect(claimed).toHaveLength(phase === "QUEUED" ? 1 : 0);
+    if (phase !== "QUEUED") expect(at.job(before)).toEqual(before);
+  });
+
+  test("becomes QUEUED by RUN from PENDING and HELD; ended, it refuses; else nothing happens", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const started = at.store.write(() => at.store.steering.start(before.seq, 5000, "a client"));
+    if (FINAL.includes(phase)) {
+      await expect(started).rejects.toThrow(`is ${phase} and cannot be started`);
+      expect(at.job(before)).toEqual(before);
+    } else {
+      await started;
+      const expected: Phase = phase === "PENDING" || phase === "HELD" ? "QUEUED" : phase;
+      expect(at.job(before)).toEqual({ ...before, phase: expected });
+    }
+  });
+
+  test("becomes ABORTED by ABORT unless a worker has it, which is asked then; ended, it stays as it is", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const after = await at.store.write(() => at.store.steering.abort(before.seq, 5000, "a client"));
+    expect(after).toEqual(at.job(before));
+    if (FINAL.includes(phase)) expect(after).toEqual(before);
+    else if (OF_A_WORKER.includes(phase)) expect(after).toEqual({ ...before, abortBy: "a client" });
+    else expect(after).toMatchObject({ phase: "ABORTED", endedAt: 5000, verdict: "acknowledge" });
+  });
+
+  test("becomes UNKNOWN only while a worker runs it", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    await at.store.write(() => at.store.attempts.unknown(before, "its namespace is gone", 5000, "worker"));
+    const runs = phase === "EXECUTING" || phase === "SUSPENDED";
+    expect(at.job(before).phase).toBe(runs ? "UNKNOWN" : phase);
+    if (!runs) expect(at.job(before)).toEqual(before);
+  });
+
+  test("is forgotten only if no worker has it", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const forgotten = await at.store.write(() => at.store.forgetting.forget(before.seq, 5000));
+    expect(forgotten).toBe(!OF_A_WORKER.includes(phase));
+    expect(at.store.jobs.bySeq(before.seq) === undefined).toBe(forgotten);
+  });
+});
