@@ -43,6 +43,8 @@ export interface RunningTree {
   readonly exited: Promise<Exit>;
   /** TERM → grace → KILL to the whole tree, once; a second order does nothing. */
   stop(order: StopOrder): void;
+  /** Writes down what names the main process for good: for those that run for a while, since it costs a look. */
+  remember(): void;
   /** KILL to the whole tree, whatever order is being carried out. */
   kill(): void;
   /**

@@ -47,5 +47,5 @@ function takeIn(attempt: DeadAttempt, files: SlotFiles): Remains {
   const started = identity.job === attempt.job && identity.attempt === attempt.attempt;
   // A slot that still names another attempt holds that one's files.
   if (!started) return { kind: "gone", pid: null, started, takings: NOTHING };
-  return { kind: "gone", pid: identity.leader?.pid ?? null, started, takings: files.collect(attempt) };
+  return { kind: "gone", pid: identity.leader?.pid ?? null, started, takings: files.collect(attempt, true) };
 }

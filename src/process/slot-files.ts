@@ -6,7 +6,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -15,11 +14,11 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 import type { Content, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
+import { DirectoryWatch } from "./directory-watch.ts";
 import { findResults, INLINE_BYTES } from "./results.ts";
 
 const LOCK_EX = 2;
@@ -30,7 +29,7 @@ const LOCK_UN = 8;
 type LockedFile = "output" | "control";
 type SlotFile = LockedFile | "errors" | "identity";
 
-/** A main process, which leads its session, and when it was started (clock ticks after boot). */
+/** A main process, which leads its session, and when it was started (clock ticks after boot; 0 where unknown). */
 export interface Leader {
   readonly pid: number;
   readonly startTime: number;
@@ -52,6 +51,8 @@ export class SlotFiles {
   readonly #probes = new Map<SlotFile, number>();
   /** Files that may have something in them. */
   readonly #used = new Set<SlotFile>(["output", "errors", "control"]);
+  readonly #resultsWatch: DirectoryWatch;
+  readonly #workWatch: DirectoryWatch;
   #lockedFiles: ReadonlySet<string> | null = null;
   #resultsUsed = true;
 
@@ -62,6 +63,8 @@ export class SlotFiles {
     this.body = join(directory, "body");
     this.#libc = libc;
     for (const path of [this.results, this.work]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    this.#resultsWatch = new DirectoryWatch(this.results);
+    this.#workWatch = new DirectoryWatch(this.work);
   }
 
   path(file: SlotFile): string {
@@ -73,6 +76,8 @@ export class SlotFiles {
     for (const file of this.#used) ftruncateSync(this.#probe(file), 0);
     this.#used.clear();
     if (this.#resultsUsed) this.#emptyResults();
+    this.#resultsWatch.arm();
+    this.#workWatch.arm();
   }
 
   /** Read by whoever recovers a dead worker: without this, what is in the slot is not this attempt's. */
@@ -147,15 +152,18 @@ export class SlotFiles {
     return launch.attempt > 1 && existsSync(kept) ? kept : this.work;
   }
 
-  /** Takes in what the tree left, which must be gone. May be called again: what was moved is found where it went. */
-  collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">): Takings {
+  /**
+   * Takes in what the tree left, which must be gone. `again`: somebody may have been interrupted at it, and what was
+   * moved is found where it went.
+   */
+  collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">, again: boolean): Takings {
     const said = this.#size("control");
     const control = readControl(this.#head("control", Math.min(said, CONTROL_QUOTA)), said);
-    const resultsDirectory = this.#keepResults(launch);
+    const resultsDirectory = this.#keepResults(launch, again);
     const found = resultsDirectory ? findResults(resultsDirectory, control.results) : { results: [], warnings: [] };
     this.#keepWork(launch);
     return {
-      outputs: this.#takeOutputs(launch),
+      outputs: this.#takeOutputs(launch, again),
       results: found.results,
       progress: control.progress,
       error: control.error,
@@ -163,18 +171,18 @@ export class SlotFiles {
     };
   }
 
-  #takeOutputs(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">): Output[] {
+  #takeOutputs(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">, again: boolean): Output[] {
     const streams: readonly (readonly [Stream, SlotFile])[] =
       launch.output === "log" ? [["log", "output"]] : [["stdout", "output"], ["stderr", "errors"]]; // prettier-ignore
     return streams.flatMap(([stream, file]) => {
-      const content = this.#takeOutput(file, join(launch.jobDirectory, `${stream}.${launch.attempt}`));
+      const content = this.#takeOutput(file, `${launch.jobDirectory}/${stream}.${launch.attempt}`, again);
       return content ? [{ stream, content }] : [];
     });
   }
 
-  #takeOutput(file: SlotFile, target: string): Content | null {
+  #takeOutput(file: SlotFile, target: string, again: boolean): Content | null {
     const size = this.#size(file);
-    if (size === 0) return existingFile(target);
+    if (size === 0) return again ? existingFile(target) : null;
     if (size <= INLINE_BYTES) return { kind: "inline", bytes: this.#head(file, size) };
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     renameSync(this.path(file), target);
@@ -203,9 +211,9 @@ export class SlotFiles {
   }
 
   /** Where the results are: still here when all are small, else in the job's directory. Null: there are none. */
-  #keepResults(launch: Pick<Launch, "attempt" | "jobDirectory">): string | null {
+  #keepResults(launch: Pick<Launch, "attempt" | "jobDirectory">, again: boolean): string | null {
     const target = join(launch.jobDirectory, `results.${launch.attempt}`);
-    if (isEmptyDirectory(this.results)) return existsSync(target) ? target : null;
+    if (this.#resultsWatch.isEmpty()) return again && existsSync(target) ? target : null;
     this.#resultsUsed = true;
     const small = findResults(this.results, []).results.every(({ content }) => content.kind === "inline");
     if (small) return this.results;
@@ -214,23 +222,13 @@ export class SlotFiles {
   }
 
   #keepWork(launch: Pick<Launch, "jobDirectory">): void {
-    if (isEmptyDirectory(this.work)) return;
+    if (this.#workWatch.isEmpty()) return;
     moveDirectory(this.work, join(launch.jobDirectory, "work"));
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
   }
 
   close(): void {
     for (const file of this.#probes.keys()) this.#closeProbe(file);
-  }
-}
-
-function isEmptyDirectory(path: string): boolean {
-  try {
-    return readdirSync(path).length === 0;
-  } catch (error) {
-    // The job may have removed it.
-    if (codeOf(error) === "ENOENT") return true;
-    throw error;
   }
 }
 

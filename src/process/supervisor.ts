@@ -46,7 +46,7 @@ export class FileSlot implements Slot {
   }
 
   collect(launch: Launch): Takings {
-    return this.#files.collect(launch);
+    return this.#files.collect(launch, false);
   }
 
   close(): void {
@@ -60,7 +60,9 @@ class ProcessTree implements RunningTree {
   readonly exited: Promise<Exit>;
   readonly #files: SlotFiles;
   readonly #supervision: Supervision;
-  readonly #marks: TreeMarks;
+  readonly #launch: Launch;
+  #marks: TreeMarks;
+  #exited = false;
   #stopping: Promise<ProcessStat[]> | null = null;
 
   constructor(launch: Launch, files: SlotFiles, supervision: Supervision) {
@@ -68,18 +70,26 @@ class ProcessTree implements RunningTree {
     this.#files = files;
     this.#supervision = supervision;
     this.pid = spawn(launch, files, supervision, (exit) => {
+      this.#exited = true;
       supervision.orphans.left(this.pid);
       ended.resolve({ ...exit, usage: exit.usage && withoutOurPeak(exit.usage) });
     });
     supervision.orphans.joined(this.pid);
     this.exited = ended.promise;
-    // Nobody has asked for its status yet, so this is still the one that we started.
+    this.#launch = launch;
+    this.#marks = { cookie: cookieOf(launch.job), leader: { pid: this.pid, startTime: 0 }, files: files.lockedFiles() };
+    files.identify(launch, { pid: this.pid, startTime: 0 });
+  }
+
+  remember(): void {
     const leader = { pid: this.pid, startTime: readStat(this.pid)?.startTime ?? 0 };
-    files.identify(launch, leader);
-    this.#marks = { cookie: cookieOf(launch.job), leader, files: files.lockedFiles() };
+    this.#marks = { ...this.#marks, leader };
+    this.#files.identify(this.#launch, leader);
   }
 
   stop(order: StopOrder): void {
+    // As long as its end was not told, nobody has asked for its status, and its pid is nobody else's.
+    if (this.#stopping === null && !this.#exited) this.remember();
     this.#stopping ??= this.#end(order);
   }
 

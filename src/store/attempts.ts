@@ -107,16 +107,16 @@ export class Attempts {
   }
 
   /**
-   * Records ending, verdict and what they make of the job, all at once. False when the job is not ours any more: then
-   * nothing is changed.
+   * Records ending, verdict and what they make of the job, all at once, and gives what was recorded. Null when the job
+   * is not ours any more: then nothing is changed.
    */
-  end(job: Job, end: AttemptEnd, judged: Settlement, by: string): boolean {
+  end(job: Job, end: AttemptEnd, judged: Settlement, by: string): Settlement | null {
     const settlement = this.#orAborted(job, judged);
-    if (!this.#settle(job, end, settlement)) return false;
+    if (!this.#settle(job, end, settlement)) return null;
     this.#recordEnd(job, end, settlement, by);
     this.#outputs.replace(job.seq, job.attempts, end.outputs, end.results);
     this.#ended(job.seq, settlement.phase, end.endedAt);
-    return true;
+    return settlement;
   }
 
   /** Nobody can say whether it still runs; it stays its worker's until somebody can. */

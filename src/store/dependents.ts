@@ -2,6 +2,10 @@ import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { FinalPhase } from "./phases.ts";
 
+/** What a job waits for in vain: it did not complete, or is not there any more. */
+const FAILED = `SELECT 1 FROM dependencies LEFT JOIN jobs AS other ON other.seq = dependencies.after
+  WHERE dependencies.job = ?1 AND met = 0 AND coalesce(other.phase, 'ABORTED') IN ('ERROR', 'ABORTED', 'ARCHIVED')`;
+
 /** Jobs that wait for other jobs. To be called within a transaction. */
 export class Dependents {
   readonly #database: StoreDatabase;
@@ -35,7 +39,7 @@ export class Dependents {
     if (held > 0) this.#decisions.add(dependent, at, "HELD", "reeve", `a job that it waits for is ${phase}`);
   }
 
-  /** What waited for `old` waits for `replacement`; what was held for it is queued again. */
+  /** What waited for `old` waits for `replacement`; what was held for it alone is queued again. */
   repoint(old: number, replacement: number, at: number): void {
     const waiting = this.#database.all<{ job: number }>(
       "SELECT job FROM dependencies WHERE after = ? AND met = 0",
@@ -45,7 +49,7 @@ export class Dependents {
     for (const { job } of waiting) {
       const queued = this.#database.run(
         `UPDATE jobs SET phase = 'QUEUED', waiting = (SELECT count(*) FROM dependencies WHERE job = ?1 AND met = 0)
-          WHERE seq = ?1 AND phase = 'HELD'`,
+          WHERE seq = ?1 AND phase = 'HELD' AND NOT EXISTS (${FAILED})`,
         job,
       );
       if (queued > 0) this.#decisions.add(job, at, "QUEUED", "reeve", "the job that it waits for is run again");

@@ -1,8 +1,9 @@
 import { rmSync } from "node:fs";
 import type { StoreDatabase } from "./database.ts";
+import type { Dependents } from "./dependents.ts";
 import { JOB_COLUMNS, type Job } from "./job.ts";
 import type { StoreLocation } from "./location.ts";
-import type { Phase } from "./phases.ts";
+import { isFinal, type Phase } from "./phases.ts";
 
 /** Milliseconds for which a queue may still deliver a message: SQS keeps one for 14 days at the most. */
 const TOMBSTONE_MS = 14 * 24 * 3600 * 1000;
@@ -14,10 +15,12 @@ const IDLE: readonly Phase[] = ["PENDING", "QUEUED", "HELD", "COMPLETED", "ERROR
 export class Forgetting {
   readonly #database: StoreDatabase;
   readonly #location: StoreLocation;
+  readonly #dependents: Dependents;
 
-  constructor(database: StoreDatabase, location: StoreLocation) {
+  constructor(database: StoreDatabase, location: StoreLocation, dependents: Dependents) {
     this.#database = database;
     this.#location = location;
+    this.#dependents = dependents;
   }
 
   /**
@@ -28,6 +31,8 @@ export class Forgetting {
   forget(seq: number, at: number): boolean {
     const job = this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, seq);
     if (!job || !IDLE.includes(job.phase)) return false;
+    // What waits for a job that will never complete must not wait for ever.
+    if (!isFinal(job.phase)) this.#dependents.ended(seq, "ABORTED", at);
     this.#leaveTombstone(job, at);
     this.#database.run("INSERT OR IGNORE INTO removals(path) VALUES(?)", this.#location.job(job.id));
     this.#releaseContext(seq);

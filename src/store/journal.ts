@@ -96,8 +96,17 @@ export class Journal {
   #committed(batch: readonly Entry[]): void {
     if (this.#waitedMs > 0) this.#options.onTrouble?.(null);
     this.#waitedMs = 0;
-    this.#options.onCommit();
+    this.#wakeOthers();
     for (const entry of batch) entry.done();
+  }
+
+  #wakeOthers(): void {
+    try {
+      this.#options.onCommit();
+    } catch {
+      // On a full disk there may be no room for a bell. A lost ring does no harm, since others look by themselves now
+      // and then; those who wait for this commit would wait for ever.
+    }
   }
 
   #recover(batch: readonly Entry[], error: unknown): void {

@@ -65,7 +65,7 @@ export class Store {
     this.submission = new Submission(database, this.jobs, this.decisions);
     this.attempts = new Attempts(database, this.decisions, this.outputs, dependents);
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
-    this.forgetting = new Forgetting(database, options.location);
+    this.forgetting = new Forgetting(database, options.location, dependents);
     this.workers = new Workers(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
     this.#inode = statSync(options.location.database).ino;

@@ -27,6 +27,9 @@ export interface DispatcherOptions {
   readonly stop: Stop;
 }
 
+/** Starts without an ending after which a job may be what kills its workers. */
+const SUSPECT_FROM = 2;
+
 /** Keeps the slots busy: claims what there are free slots for, and runs it. */
 export class Dispatcher {
   readonly counts: JobCounts = { completed: 0, failed: 0, putBack: 0 };
@@ -83,9 +86,14 @@ export class Dispatcher {
   }
 
   #room(): number {
-    return this.#pauses.takesNothing || this.#options.stop.isClosing
-      ? 0
-      : Math.min(this.#free.length, this.#mayStart());
+    if (this.#pauses.takesNothing || this.#options.stop.isClosing || this.#runsSuspect()) return 0;
+    return Math.min(this.#free.length, this.#mayStart());
+  }
+
+  /** It is given to an idle worker, and nothing beside it: what happens then is its own doing. */
+  #runsSuspect(): boolean {
+    const [first] = this.#active;
+    return first !== undefined && first.started.job.lost >= SUSPECT_FROM;
   }
 
   #mayStart(): number {

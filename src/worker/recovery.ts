@@ -99,12 +99,12 @@ export class Recovery {
   async #recordLost(job: Job, remains: Extract<Remains, { kind: "gone" }>, left: string | null): Promise<void> {
     const { store, clock, emit } = this.#options.ports;
     const end = lostEnd(job, remains, clock.now());
-    const settlement = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
-    const ours = await store.write(() => {
+    const judged = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
+    const settlement = await store.write(() => {
       store.wakeWorkers();
-      return store.attempts.end(job, end, settlement, this.#options.worker);
+      return store.attempts.end(job, end, judged, this.#options.worker);
     });
-    if (ours) emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs: 0 });
+    if (settlement) emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs: 0 });
   }
 
   #judge(job: Job): Settlement {

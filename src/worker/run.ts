@@ -49,15 +49,16 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
 
   const outcome = await perform(active, context);
   if (mayBeOfAStop(outcome.ending) && (await context.stopsWithin(STOP_MAY_FOLLOW_MS))) active.explain("stop");
-  const settlement = settle(active, outcome, context);
+  const judged = settle(active, outcome, context);
   const end = attemptEnd(active, outcome);
 
-  const recorded = store.write(() => store.attempts.end(job, end, settlement, context.worker));
+  const recorded = store.write(() => store.attempts.end(job, end, judged, context.worker));
   context.ending(active, outcome);
-  const ours = await recorded;
+  const settlement = await recorded;
+  if (settlement === null) return;
   context.ended(active, end, settlement);
 
-  if (ours && !queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context);
+  if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context);
 }
 
 /** Start, supervise, see the tree gone, take in what it left. */
@@ -155,6 +156,7 @@ function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext):
   const { clock, store, emit } = ports;
   const { job } = active.started;
   active.after(SHOW_PID_AFTER_MS, clock, () => {
+    tree.remember();
     const shown = store.write(() => store.attempts.running(job.seq, job.attempts, tree.pid));
     shown.catch((error: unknown) => emit({ type: "trouble", what: messageOf(error) }));
   });
