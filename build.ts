@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import manifest from "./package.json" with { type: "json" };
 
 const ROOT = import.meta.dirname;
@@ -39,8 +39,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "reeve-build-"));
   try {
     const profiles = await profile(scratch);
-    if (targets.length === 0) return await build(own, null, profiles);
-    for (const target of targets) await build(join(DIST, `reeve-${target}`), target, profiles);
+    if (targets.length === 0) return await deliver(scratch, own, null, profiles);
+    for (const target of targets) await deliver(scratch, join(DIST, `reeve-${target}`), target, profiles);
     writeChecksums(targets.map((target) => `reeve-${target}`));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -69,6 +69,16 @@ function checkTarget(name: string): Target {
   return target;
 }
 
+/** Built elsewhere and moved into place: a binary that is being run is replaced whole, and its maps stay behind. */
+async function deliver(scratch: string, outfile: string, target: Target | null, profiles: string[]): Promise<void> {
+  const built = join(scratch, basename(outfile));
+  await build(built, target, profiles);
+  const beside = `${outfile}.${process.pid}`;
+  copyFileSync(built, beside);
+  renameSync(beside, outfile);
+  console.error(`built ${outfile} (${Math.round(statSync(outfile).size / 1024 / 1024)} MiB)`);
+}
+
 async function build(outfile: string, target: Target | null, profiles: string[]): Promise<void> {
   const result = await Bun.build({
     entrypoints: [join(ROOT, "src/main.ts")],
@@ -91,7 +101,6 @@ async function build(outfile: string, target: Target | null, profiles: string[])
   });
   for (const message of result.logs) console.error(message);
   if (!result.success) throw new Error(`${outfile} was not built`);
-  if (profiles.length > 0) console.error(`built ${outfile} (${Math.round(statSync(outfile).size / 1024 / 1024)} MiB)`);
 }
 
 function commit(): string {
