@@ -27,11 +27,14 @@ function linesOf(source: string, bytes: Uint8Array): string[] {
 class Batch {
   readonly #source: string;
   readonly #around: Surroundings;
+  readonly #idOutside: Surroundings["idOf"];
   readonly #ids = new Map<string, { readonly id: string; readonly line: number }>();
   readonly #problems: string[] = [];
 
   constructor(source: string, around: Surroundings) {
     this.#source = source;
+    this.#idOutside = around.idOf;
+    this.#idOutside = around.idOf;
     this.#around = { ...around, idOf: (text) => this.#idOf(text) };
   }
 
@@ -69,7 +72,7 @@ class Batch {
 
   #idOf(text: string): string {
     const named = this.#ids.get(text);
-    return named?.id ?? this.#around.idOf(text);
+    return named?.id ?? this.#idOutside(text);
   }
 
   #refusal(): ReeveError {
