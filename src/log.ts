@@ -1,6 +1,6 @@
 import { unreachable } from "./errors.ts";
 import type { Emit, WorkerEvent } from "./events.ts";
-import { describeEnding } from "./store/attempts.ts";
+import { describeEnding } from "./store/endings.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
@@ -125,7 +125,8 @@ function describeEnd({ job, attempt, end, settlement, ranMs }: Extract<WorkerEve
   };
 }
 
-function info(message: string, { type: _, ...fields }: WorkerEvent): Line {
+function info(message: string, event: WorkerEvent): Line {
+  const fields = Object.fromEntries(Object.entries(event).filter(([name]) => name !== "type"));
   return { level: "info", message, fields };
 }
 

@@ -1,5 +1,5 @@
 import { unreachable } from "../errors.ts";
-import { describeEnding } from "../store/attempts.ts";
+import { describeEnding } from "../store/endings.ts";
 import type { Decision } from "../store/decisions.ts";
 import type { Job } from "../store/job.ts";
 import { unmetDependencies } from "../store/reading.ts";

@@ -5,8 +5,6 @@ import type { Job } from "../store/job.ts";
 
 /** As timeout(1) and shells have it. */
 const TIMED_OUT = 124;
-const NOT_EXECUTABLE = 126;
-const NOT_FOUND = 127;
 const SIGNALLED = 128;
 
 const SIGNAL_NUMBERS = new Map<string, number>(Object.entries(constants.signals));
@@ -21,15 +19,10 @@ export function exitCodeOf(job: Job, last: Attempt | undefined): number {
 
 function failureCode(last: Attempt): number {
   if (last.ending === "signalled") return SIGNALLED + signalNumber(last.signal ?? "");
-  if (last.ending === "spawn failed") return spawnFailureCode(last.detail ?? "");
   return last.exitCode === null || last.exitCode === 0 ? EXIT.jobFailed : last.exitCode;
 }
 
 const signalNumber = (name: string): number => SIGNAL_NUMBERS.get(name) ?? Number(/^SIG(\d+)$/.exec(name)?.[1] ?? 0);
-
-/** Only the sentence of the failure is kept. */
-const spawnFailureCode = (detail: string): number =>
-  /no such|not there|has no definition|ENOENT/.test(detail) ? NOT_FOUND : NOT_EXECUTABLE;
 
 /** {@link TIMED_OUT}, when it is the waiting itself that took too long. */
 export const WAITED_TOO_LONG = TIMED_OUT;

@@ -4,7 +4,7 @@ import { codeOf, messageOf } from "../errors.ts";
 import type { Exit, ResourceUsage, Runtime } from "../runtime/port.ts";
 import { cookieOf } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
-import { Orphans } from "./orphans.ts";
+import type { Orphans } from "./orphans.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type StopOrder, type Takings } from "./port.ts";
 import { readStat, type ProcessStat } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";

@@ -21,7 +21,7 @@ interface RejectionEvent {
 }
 type RejectionListener = (event: RejectionEvent) => void;
 declare const Deno: DenoNamespace;
-declare const globalThis: {
+declare const self: {
   addEventListener(type: "unhandledrejection", listener: RejectionListener): void;
   removeEventListener(type: "unhandledrejection", listener: RejectionListener): void;
 };
@@ -94,11 +94,11 @@ function watchForNamelessSignal(pid: number, child: EventEmitter, tell: SpawnOpt
     if (!/^Invalid signal: \d+$/.test(String(event.reason?.message))) return;
     event.preventDefault();
     if (existsSync(`/proc/${pid}`)) return;
-    globalThis.removeEventListener("unhandledrejection", onRejection);
+    self.removeEventListener("unhandledrejection", onRejection);
     tell({ code: null, signal: null, usage: null, failure: null });
   };
-  globalThis.addEventListener("unhandledrejection", onRejection);
-  child.once("exit", () => globalThis.removeEventListener("unhandledrejection", onRejection));
+  self.addEventListener("unhandledrejection", onRejection);
+  child.once("exit", () => self.removeEventListener("unhandledrejection", onRejection));
 }
 
 let loaded: Libc | undefined;

@@ -1,8 +1,8 @@
-import { unreachable } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
 import type { AttemptEnd, Cause, Ending, Job, Settlement, VerdictKind } from "./job.ts";
+import { abortedBy, detailOf, exitCodeOf } from "./endings.ts";
 import type { Outputs } from "./outputs.ts";
 
 /** Milliseconds that an ended job is kept, unless its client said otherwise. */
@@ -169,11 +169,11 @@ export class Attempts {
     return row?.by ? abortedBy(row.by) : settlement;
   }
 
-  #settle(job: Job, end: Pick<AttemptEnd, "endedAt" | "progress">, settlement: Settlement): boolean {
+  #settle(job: Job, end: Pick<AttemptEnd, "endedAt" | "ranMs" | "progress">, settlement: Settlement): boolean {
     const { phase, verdict, counts, error } = settlement;
     const at = end.endedAt;
     const open = phase === "QUEUED" || phase === "UNKNOWN";
-    const ran = Math.max(0, at - (this.#startedAt(job) ?? at));
+    const ran = end.ranMs ?? Math.max(0, at - (this.#startedAt(job) ?? at));
     const changed = this.#database
       .statement(SETTLE)
       .run(
@@ -213,7 +213,7 @@ export class Attempts {
         end.endedAt,
         end.pid,
         ending.kind,
-        ending.kind === "exited" ? ending.code : null,
+        exitCodeOf(ending),
         ending.kind === "signalled" ? ending.signal : null,
         end.cause,
         detailOf(ending),
@@ -224,36 +224,5 @@ export class Attempts {
         settlement.phase,
         by,
       );
-  }
-}
-
-/** What an abort makes of a job, whoever asked for it. */
-export function abortedBy(who: string): Settlement {
-  const error = { message: `aborted by ${who}`, type: "fatal", cause: "abort" } as const;
-  return { phase: "ABORTED", verdict: { kind: "acknowledge" }, counts: "nothing", error };
-}
-
-function detailOf(ending: Ending): string | null {
-  if (ending.kind === "rejected") return ending.reason;
-  return ending.kind === "spawn failed" ? ending.message : null;
-}
-
-/** How an attempt ended, in words. */
-export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): string {
-  const { ending, cause } = end;
-  const because = cause === null ? "" : ` (${cause})`;
-  switch (ending.kind) {
-    case "exited":
-      return `exit code ${ending.code}${because}`;
-    case "signalled":
-      return `killed by ${ending.signal ?? "a signal that the runtime cannot name"}${because}`;
-    case "spawn failed":
-      return `could not be started: ${ending.message}`;
-    case "lost":
-      return `its worker was lost${because}`;
-    case "rejected":
-      return `rejected: ${ending.reason}`;
-    default:
-      return unreachable(ending);
   }
 }

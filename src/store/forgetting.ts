@@ -9,7 +9,7 @@ import { isFinal, type Phase } from "./phases.ts";
 const TOMBSTONE_MS = 14 * 24 * 3600 * 1000;
 
 /** Jobs that no worker can have. */
-const IDLE: readonly Phase[] = ["PENDING", "QUEUED", "HELD", "COMPLETED", "ERROR", "ABORTED", "ARCHIVED"];
+const IDLE = new Set<Phase>(["PENDING", "QUEUED", "HELD", "COMPLETED", "ERROR", "ABORTED", "ARCHIVED"]);
 
 /** Removes jobs. The rows go in a transaction; the files go after it, from a list that outlives a crash. */
 export class Forgetting {
@@ -30,7 +30,7 @@ export class Forgetting {
    */
   forget(seq: number, at: number): boolean {
     const job = this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, seq);
-    if (!job || !IDLE.includes(job.phase)) return false;
+    if (!job || !IDLE.has(job.phase)) return false;
     // What waits for a job that will never complete must not wait for ever.
     if (!isFinal(job.phase)) this.#dependents.ended(seq, "ABORTED", at);
     this.#leaveTombstone(job, at);

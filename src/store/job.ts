@@ -122,6 +122,8 @@ export interface AttemptEnd {
   readonly cause: Cause | null;
   /** When the main process ended. */
   readonly endedAt: number;
+  /** Milliseconds that it ran, by a clock that does not jump; absent: what the recorded times say. */
+  readonly ranMs?: number;
   readonly pid: number | null;
   /** Null: unknown. */
   readonly userMicroseconds: number | null;

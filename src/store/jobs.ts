@@ -125,8 +125,14 @@ function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
   const parts = phases.map((phase) => {
     const conditions = [phase === null ? "phase <> 'ARCHIVED'" : "phase = ?"];
     if (phase !== null) values.push(phase);
-    if (filter.after !== null) conditions.push("created_at > ?") && values.push(filter.after);
-    if (filter.owner !== null) conditions.push("owner = ?") && values.push(filter.owner);
+    for (const [condition, value] of [
+      ["created_at > ?", filter.after],
+      ["owner = ?", filter.owner],
+    ] as const) {
+      if (value === null) continue;
+      conditions.push(condition);
+      values.push(value);
+    }
     if (filter.last !== null) values.push(filter.last);
     return `SELECT * FROM (SELECT ${JOB_COLUMNS} FROM jobs WHERE ${conditions.join(" AND ")}
       ORDER BY created_at DESC, seq DESC${filter.last === null ? "" : " LIMIT ? + 0"})`;

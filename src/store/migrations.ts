@@ -14,9 +14,10 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
--- What changes while a job lives: small, since each change writes the row anew.
+-- What changes while a job lives: small, since each change writes the row anew. The number of a forgotten job is not
+-- given again: others may still name it.
 CREATE TABLE jobs(
-  seq INTEGER PRIMARY KEY,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL,
   phase TEXT NOT NULL,
   definition TEXT,
@@ -61,9 +62,10 @@ CREATE INDEX jobs_destruction ON jobs(destruction) WHERE destruction IS NOT NULL
 CREATE INDEX jobs_dedupe ON jobs(dedupe_key) WHERE dedupe_key IS NOT NULL;
 CREATE INDEX jobs_dead ON jobs(buried_at) WHERE buried_at IS NOT NULL;
 
--- Where and under which limits commands were submitted: one row for all jobs of the same.
+-- Where and under which limits commands were submitted: one row for all jobs of the same. No id is given twice, since
+-- workers remember what they have read.
 CREATE TABLE contexts(
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   uses INTEGER NOT NULL,
   content TEXT NOT NULL UNIQUE
 ) STRICT;

@@ -2,7 +2,7 @@ import { nothingThere, ReeveError, EXIT } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
-import type { Job } from "./job.ts";
+import type { Job, JobError } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import { isFinal, isHeldByWorker, phasesBefore, type Phase } from "./phases.ts";
 
@@ -50,21 +50,21 @@ export class Steering {
   abort(seq: number, at: number, by: string): Job {
     const job = this.#get(seq);
     if (isFinal(job.phase)) return job;
-    if (!isHeldByWorker(job.phase)) return this.#abortNow(job, at, by);
+    const message = `aborted by ${by} before it was started`;
+    if (!isHeldByWorker(job.phase)) return this.#abortNow(job, at, by, { message, type: "fatal", cause: "abort" });
     if (job.abortBy !== null) return job;
     this.#database.run("UPDATE jobs SET abort_by = ? WHERE seq = ?", by, seq);
     this.#decisions.add(seq, at, "abort asked", by);
     return this.#get(seq);
   }
 
-  #abortNow(job: Job, at: number, by: string): Job {
-    const error = JSON.stringify({ message: `aborted by ${by} before it was started`, type: "fatal", cause: "abort" });
+  #abortNow(job: Job, at: number, by: string, error: JobError): Job {
     this.#database.run(
       `UPDATE jobs SET ended_at = ?2, error = ?3, verdict = 'acknowledge', available_at = NULL,
         destruction = iif(destruction_kept, destruction, ?4) WHERE seq = ?1`,
       job.seq,
       at,
-      error,
+      JSON.stringify(error),
       at + ENDED_LIFETIME_MS,
     );
     const aborted = this.#change(job, "ABORTED", at, by);
@@ -94,7 +94,8 @@ export class Steering {
         "SELECT seq FROM jobs INDEXED BY jobs_expiry WHERE expires_at <= ? AND phase = 'QUEUED'",
       )
       .all(at);
-    for (const { seq } of expired) this.#abortNow(this.#get(seq), at, "its expiry");
+    const error = { message: "it expired before it was started", type: "transient", cause: "expired" } as const;
+    for (const { seq } of expired) this.#abortNow(this.#get(seq), at, "its expiry", error);
     return expired.length;
   }
 

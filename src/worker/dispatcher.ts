@@ -135,8 +135,9 @@ export class Dispatcher {
     this.#active.delete(active);
     this.#free.push(outcome.left === null ? started.slot : this.#options.newSlot());
     const { definition } = started.job;
+    const isAwaited = this.#options.stays && definition !== null;
     if (isShortOfResources(outcome.ending)) this.#pauses.takeNothing(outcome.ending);
-    else if (isMissingProgram(outcome.ending) && definition !== null) this.#pauses.pause(definition, outcome.ending);
+    else if (isAwaited && isMissingProgram(outcome.ending)) this.#pauses.pause(definition, outcome.ending);
     else this.#pauses.worked(definition);
     this.#options.poke();
   }
@@ -144,7 +145,7 @@ export class Dispatcher {
   #ended({ started }: ActiveJob, end: AttemptEnd, settlement: Settlement): void {
     const { job, startedAt } = started;
     this.#count(settlement);
-    const ranMs = Math.max(0, end.endedAt - startedAt);
+    const ranMs = end.ranMs ?? Math.max(0, end.endedAt - startedAt);
     this.#options.ports.emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs });
     this.#options.wake();
   }

@@ -1,7 +1,7 @@
 import type { Limits } from "../config/definition.ts";
 import { unreachable } from "../errors.ts";
 import type { Takings } from "../process/port.ts";
-import { abortedBy, describeEnding } from "../store/attempts.ts";
+import { abortedBy, describeEnding } from "../store/endings.ts";
 import type { Cause, Ending, Job, JobError, Settlement } from "../store/job.ts";
 
 /** What is known when an attempt is judged. */

@@ -1,4 +1,4 @@
-import { describeEnding } from "../store/attempts.ts";
+import { describeEnding } from "../store/endings.ts";
 import type { Ending } from "../store/job.ts";
 import type { Ports } from "./ports.ts";
 

@@ -96,15 +96,18 @@ export class Recovery {
     }
   }
 
-  async #recordLost(job: Job, remains: Extract<Remains, { kind: "gone" }>, left: string | null): Promise<void> {
+  async #recordLost(dead: Job, remains: Extract<Remains, { kind: "gone" }>, left: string | null): Promise<void> {
     const { store, clock, emit } = this.#options.ports;
-    const end = lostEnd(job, remains, clock.now());
-    const judged = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
-    const settlement = await store.write(() => {
+    const recorded = await store.write(() => {
       store.wakeWorkers();
-      return store.attempts.end(job, end, judged, this.#options.worker);
+      // An abort may have come while its tree was being ended.
+      const job = { ...dead, abortBy: store.jobs.bySeq(dead.seq)?.abortBy ?? null };
+      const end = lostEnd(job, remains, clock.now());
+      const judged = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
+      const settlement = store.attempts.end(job, end, judged, this.#options.worker);
+      return settlement && { end, settlement };
     });
-    if (settlement) emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs: 0 });
+    if (recorded) emit({ type: "job ended", job: dead.id, attempt: dead.attempts, ...recorded, ranMs: 0 });
   }
 
   #judge(job: Job): Settlement {
@@ -140,6 +143,8 @@ function lostEnd(job: Job, { pid, takings }: Extract<Remains, { kind: "gone" }>,
     ending: { kind: "lost" },
     cause: job.abortBy === null ? null : "abort",
     endedAt: at,
+    // Nobody saw for how long, and the time without a worker is not the job's.
+    ranMs: 0,
     pid,
     userMicroseconds: null,
     systemMicroseconds: null,

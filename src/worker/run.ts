@@ -27,6 +27,7 @@ export interface RunContext {
 export interface Outcome {
   readonly ending: Ending;
   readonly endedAt: number;
+  readonly ranMs: number;
   readonly pid: number | null;
   readonly usage: Exit["usage"];
   readonly takings: Takings;
@@ -48,7 +49,8 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   const { job, message } = active.started;
 
   const outcome = await perform(active, context);
-  if (mayBeOfAStop(outcome.ending) && (await context.stopsWithin(STOP_MAY_FOLLOW_MS))) active.explain("stop");
+  const isUnexplained = active.cause === null && mayBeOfAStop(outcome.ending);
+  if (isUnexplained && (await context.stopsWithin(STOP_MAY_FOLLOW_MS))) active.explain("stop");
   const judged = settle(active, outcome, context);
   const end = attemptEnd(active, outcome);
 
@@ -71,13 +73,15 @@ async function perform(active: ActiveJob, context: RunContext): Promise<Outcome>
   if (tree instanceof SpawnFailed) {
     return notStarted({ kind: "spawn failed", errno: tree.errno, message: tree.message }, clock.now());
   }
+  const begun = clock.monotonic();
   watchTime(active, tree, context);
   const exit = await tree.exited;
   active.exited();
   const endedAt = clock.now();
+  const ranMs = Math.round(clock.monotonic() - begun);
   const left = await tree.gone(active.stopOrder());
   const takings = await collect(slot, launch, context.ports);
-  return { ending: endingOf(exit), endedAt, pid: tree.pid, usage: exit.usage, takings, left };
+  return { ending: endingOf(exit), endedAt, ranMs, pid: tree.pid, usage: exit.usage, takings, left };
 }
 
 /** On a full disk what the job left waits where it is. */
@@ -94,7 +98,7 @@ async function collect(slot: Slot, launch: Launch, { clock, emit }: Ports): Prom
 }
 
 function notStarted(ending: Ending, endedAt: number): Outcome {
-  return { ending, endedAt, pid: null, usage: null, takings: NO_TAKINGS, left: null };
+  return { ending, endedAt, ranMs: 0, pid: null, usage: null, takings: NO_TAKINGS, left: null };
 }
 
 function unplannedEnding(planned: Exclude<Started["planned"], { kind: "plan" }>): Ending {
@@ -184,11 +188,12 @@ function settle(active: ActiveJob, { ending, takings, left }: Outcome, context: 
   return left === null ? settlement : judgeStuck(settlement, left);
 }
 
-function attemptEnd(active: ActiveJob, { ending, endedAt, pid, usage, takings }: Outcome): AttemptEnd {
+function attemptEnd(active: ActiveJob, { ending, endedAt, ranMs, pid, usage, takings }: Outcome): AttemptEnd {
   return {
     ending,
     cause: active.cause,
     endedAt,
+    ranMs,
     pid,
     userMicroseconds: usage?.userMicroseconds ?? null,
     systemMicroseconds: usage?.systemMicroseconds ?? null,

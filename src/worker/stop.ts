@@ -27,6 +27,7 @@ export class Stop {
     if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : "now";
     this.#askedAt = now;
     this.#asked.resolve();
+    this.#clock.after(this.#budgetMs - RESERVE_MS, this.#wake);
     this.#clock.after(this.#budgetMs, this.#wake);
     this.#wake();
     return "first";
@@ -60,6 +61,11 @@ export class Stop {
   /** The budget is used up: what still runs is left to the next worker's recovery. */
   get isOverdue(): boolean {
     return this.#askedAt !== null && this.#clock.monotonic() - this.#askedAt >= this.#budgetMs;
+  }
+
+  /** Only the time to kill and to record is left, also for a job whose longer grace began before the stop. */
+  get isShort(): boolean {
+    return this.graceLeftMs === 0;
   }
 
   /** Milliseconds that a job may take between the stop signal and KILL. */

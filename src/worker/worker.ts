@@ -86,12 +86,23 @@ export class Worker {
       this.#maintenance.start();
       await this.#loop(dispatcher);
       unwatch();
-      await this.#maintenance.stop();
+      await this.#endMaintenance();
       await this.#end(dispatcher);
       return { counts: dispatcher.counts, ranAny: this.#ranAny };
     } finally {
       lock.release();
     }
+  }
+
+  /** Recovery may wait for a tree to end: what the stop has no time for is left to the next worker. */
+  async #endMaintenance(): Promise<void> {
+    let hasEnded = false;
+    const ended = this.#maintenance.stop().then(() => {
+      hasEnded = true;
+      this.#wake.call();
+    });
+    ended.catch((error: unknown) => this.#stop.fault(error));
+    while (!hasEnded && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
   }
 
   /** Claim, steer, wait. */
@@ -133,7 +144,7 @@ export class Worker {
     if (this.#mayAbort) dispatcher.takeAborts();
     this.#mayAbort = false;
     if (this.#stop.isAsked) dispatcher.endAll("stop");
-    if (this.#stop.faulted) dispatcher.killAll();
+    if (this.#stop.faulted || this.#stop.isShort) dispatcher.killAll();
   }
 
   #isDone(dispatcher: Dispatcher): boolean {
@@ -141,12 +152,13 @@ export class Worker {
     if (this.#stop.faulted) return dispatcher.running === 0 || !this.#ports.store.isInPlace();
     if (dispatcher.running > 0) return false;
     if (this.#stop.isClosing) return true;
-    return !this.#claiming && !this.#mayClaim && this.#goalIsReached(dispatcher);
+    if (this.#claiming) return false;
+    // Whoever starts nothing more does not look whether there is anything.
+    return dispatcher.isExhausted || (!this.#mayClaim && this.#goalIsReached());
   }
 
-  #goalIsReached(dispatcher: Dispatcher): boolean {
+  #goalIsReached(): boolean {
     const { drain, whenEmpty, idleExitMs } = this.#settings.goal;
-    if (dispatcher.isExhausted) return true;
     if (whenEmpty && this.#maintenance.hasRecovered) return true;
     if (drain && this.#maintenance.hasRecovered && this.#isDrained()) return true;
     return idleExitMs !== null && this.#ports.clock.monotonic() - this.#idleSince >= idleExitMs;

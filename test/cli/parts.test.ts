@@ -44,14 +44,10 @@ describe("the exit code that a job stands for", () => {
     ["an overrun", { exitCode: null, cause: "overrun" }, 124],
     [
       "a missing program",
-      { ending: "spawn failed", exitCode: null, detail: '"x" was not started: no such program' },
+      { ending: "spawn failed", exitCode: 127, detail: '"x" was not started: no such program' },
       127,
     ],
-    [
-      "no program",
-      { ending: "spawn failed", exitCode: null, detail: '"x" was not started: it is not executable' },
-      126,
-    ],
+    ["no program", { ending: "spawn failed", exitCode: 126, detail: '"x" was not started: it is not executable' }, 126],
     ["an error beside exit 0", { exitCode: 0 }, 1],
     ["a lost worker", { ending: "lost", exitCode: null }, 1],
   ])("%s", (_what, fields, code) => {

@@ -1,5 +1,4 @@
-import { stripVTControlCharacters } from "node:util";
-import Table from "cli-table3";
+import measure from "fast-string-truncated-width";
 import type { Options } from "../invocation.ts";
 import { painter, type Paint } from "./colour.ts";
 
@@ -22,61 +21,31 @@ export function screenOf(options: Options): Screen {
 const GAP = 2;
 const NARROWEST = 12;
 
-const NO_BORDERS = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: "",
-};
-
-/** The library's time grows with the square of the rows. */
-const CHUNK = 20;
-
-/** A table without lines; the last column gets what room is left, and is cut to it. */
-export function table(head: readonly string[], rows: readonly Row[], screen: Screen): string {
-  const titled = [head.map((title) => screen.paint(title, "dim")), ...rows];
-  const colWidths = columnWidths([head, ...rows], screen.width);
-  const chunks = Array.from({ length: Math.ceil(titled.length / CHUNK) }, (_, index) =>
-    titled.slice(index * CHUNK, (index + 1) * CHUNK),
-  );
-  return chunks.map((chunk) => draw(chunk, colWidths)).join("");
-}
-
 type Row = readonly string[];
 
-function draw(rows: readonly Row[], colWidths: (number | null)[]): string {
-  const style = { "padding-left": 0, "padding-right": GAP, head: [], border: [] };
-  const drawn = new Table({ chars: NO_BORDERS, style, colWidths });
-  for (const row of rows) drawn.push([...row]);
-  const lines = drawn.toString().split("\n");
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+/** A table without lines; the last column gets what room is left, and is cut to it. */
+export function table(head: Row, rows: readonly Row[], screen: Screen): string {
+  const titled = [head.map((title) => screen.paint(title, "dim")), ...rows];
+  const widths = head.map((_, column) => Math.max(...titled.map((row) => cells(row[column] ?? ""))));
+  const taken = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP, 0);
+  const room = screen.width === null ? Number.POSITIVE_INFINITY : Math.max(NARROWEST, screen.width - taken);
+  return titled.map((row) => `${line(row, widths, room)}\n`).join("");
 }
 
-function columnWidths(rows: readonly Row[], width: number | null): (number | null)[] {
-  const columns = rows[0]?.length ?? 0;
-  const taken = Array.from({ length: columns - 1 }, (_, column) => GAP + widest(rows, column));
-  const left = (width ?? 0) - taken.reduce((sum, one) => sum + one, 0);
-  return [...taken, width === null ? null : Math.max(NARROWEST, left) + GAP];
+function line(row: Row, widths: readonly number[], room: number): string {
+  const last = row.length - 1;
+  const padded = row.map((cell, column) =>
+    column === last ? cut(cell, room) : cell + " ".repeat((widths[column] ?? 0) - cells(cell) + GAP),
+  );
+  return padded.join("").trimEnd();
 }
 
-const widest = (rows: readonly Row[], column: number): number =>
-  rows.reduce((widest, row) => Math.max(widest, cells(row[column] ?? "")), 0);
+/** How wide a terminal shows it: colours take no cell, pictures and East Asian letters two. */
+const cells = (text: string): number => measure(text).width;
 
-/** Enough for any text: East Asian letters and pictures take two cells each. */
-function cells(text: string): number {
-  const plain = stripVTControlCharacters(text);
-  return plain.length + (plain.match(/[\u1100-\uffff]/g)?.length ?? 0);
+function cut(text: string, room: number): string {
+  const { truncated, index } = measure(text, { limit: room, ellipsis: "…" });
+  return truncated ? `${text.slice(0, index)}…` : text;
 }
 
 /** Names and what they stand for, one to a line; what is empty is left out. */
