@@ -66,7 +66,7 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
 /** Start, supervise, see the tree gone, take in what it left. */
 async function perform(active: ActiveJob, context: RunContext): Promise<Outcome> {
   const { planned, slot } = active.started;
-  const { clock } = context.ports;
+  const { clock, emit } = context.ports;
   if (planned.kind !== "plan") return notStarted(unplannedEnding(planned), clock.now());
   const launch = launchOf(active.started, planned.plan, context);
   const tree = start(active, launch);
@@ -74,6 +74,7 @@ async function perform(active: ActiveJob, context: RunContext): Promise<Outcome>
     return notStarted({ kind: "spawn failed", errno: tree.errno, message: tree.message }, clock.now());
   }
   const begun = clock.monotonic();
+  emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
   watchTime(active, tree, context);
   const exit = await tree.exited;
   active.exited();
