@@ -25,8 +25,8 @@ const NOTHING: ControlMessages = { progress: null, results: [], error: null, war
 export function readControl(bytes: Uint8Array, size: number): ControlMessages {
   if (size === 0) return NOTHING;
   const reader = new ControlReader();
-  for (const line of new TextDecoder().decode(bytes).split("\n")) if (line.trim() !== "") reader.read(line);
   if (size > bytes.length) reader.warn(`only the first ${bytes.length} of ${size} bytes of messages were read`);
+  for (const line of new TextDecoder().decode(bytes).split("\n")) if (line.trim() !== "") reader.read(line);
   return reader.messages();
 }
 

@@ -12,40 +12,37 @@ const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null
 
 /** Ends what is left of a dead worker's attempt and takes in what it left; see {@link Remains}. */
 export async function recoverAttempt(attempt: DeadAttempt, runtime: Runtime, clock: Clock): Promise<Remains> {
-  // It never got as far as its slot, or the slot was removed after it had been taken in.
-  if (!existsSync(attempt.directory)) return { kind: "gone", pid: null, started: false, takings: NOTHING };
-  const files = new SlotFiles(attempt.directory, runtime.libc());
+  // Somebody may have removed the slot; the processes are looked for all the same.
+  const files = existsSync(attempt.directory) ? new SlotFiles(attempt.directory, runtime.libc()) : null;
   try {
     const left = await endTree(attempt, files, clock);
     return left === null ? takeIn(attempt, files) : { kind: "unknown", what: left };
   } finally {
-    files.close();
+    files?.close();
   }
 }
 
 /** Null when the tree is gone, else why that cannot be said. */
-async function endTree(attempt: DeadAttempt, files: SlotFiles, clock: Clock): Promise<string | null> {
+async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clock): Promise<string | null> {
   // Nothing outlives a boot.
   if (attempt.bootId !== bootId()) return null;
   if (attempt.pidNamespace !== pidNamespace() || !procIsOurs()) return judgeFromOutside(attempt, files);
-  const { leader } = files.identity();
-  const marks = { cookie: cookieOf(attempt.job), leader, files: files.lockedFiles() };
+  const cookie = cookieOf(attempt.job);
+  const marks = { cookie, leader: files?.leaderOf(attempt) ?? null, files: files?.lockedFiles() ?? new Set<string>() };
   const members = await terminate({ members: () => membersOf(marks), signal: signalAll }, attempt.stop, clock);
   if (members.length > 0) return `these processes could not be ended: ${members.map(({ pid }) => pid).join(", ")}`;
-  return files.areFree() ? null : "a process that cannot be seen from here still has its output open";
+  return (files?.areFree() ?? true) ? null : "a process that cannot be seen from here still has its output open";
 }
 
 /** From another pid namespace neither processes nor cookies can be seen; only the locks can. */
-function judgeFromOutside(attempt: DeadAttempt, files: SlotFiles): string | null {
-  if (!files.areFree()) return "in another pid namespace a process still has its output open";
+function judgeFromOutside(attempt: DeadAttempt, files: SlotFiles | null): string | null {
+  if (files && !files.areFree()) return "in another pid namespace a process still has its output open";
   if (attempt.workerWasInit) return null;
   return "it ran in another pid namespace, where a process of it that closed its files cannot be seen";
 }
 
-function takeIn(attempt: DeadAttempt, files: SlotFiles): Remains {
-  const identity = files.identity();
-  const started = identity.job === attempt.job && identity.attempt === attempt.attempt;
-  // A slot that still names another attempt holds that one's files.
-  if (!started) return { kind: "gone", pid: null, started, takings: NOTHING };
-  return { kind: "gone", pid: identity.leader?.pid ?? null, started, takings: files.collect(attempt, true) };
+function takeIn(attempt: DeadAttempt, files: SlotFiles | null): Remains {
+  const leader = files?.leaderOf(attempt);
+  if (!files || !leader) return { kind: "gone", pid: null, started: false, takings: NOTHING };
+  return { kind: "gone", pid: leader.pid, started: true, takings: files.collect(attempt, true) };
 }

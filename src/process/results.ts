@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { messageOf } from "../errors.ts";
 import type { Content, Result } from "../store/job.ts";
 import type { DeclaredResult } from "./control.ts";
 
@@ -9,26 +10,28 @@ export const INLINE_BYTES = 16 * 1024;
 /** Ids under which the job's own output is shown. */
 const RESERVED = new Set(["stdout", "stderr", "log"]);
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  csv: "text/csv",
-  fits: "application/fits",
-  gif: "image/gif",
-  html: "text/html",
-  jpeg: "image/jpeg",
-  jpg: "image/jpeg",
-  json: "application/json",
-  log: "text/plain",
-  md: "text/markdown",
-  pdf: "application/pdf",
-  png: "image/png",
-  svg: "image/svg+xml",
-  txt: "text/plain",
-  vot: "application/x-votable+xml",
-  xml: "text/xml",
-};
+const MEDIA_TYPES = new Map(
+  Object.entries({
+    csv: "text/csv",
+    fits: "application/fits",
+    gif: "image/gif",
+    html: "text/html",
+    jpeg: "image/jpeg",
+    jpg: "image/jpeg",
+    json: "application/json",
+    log: "text/plain",
+    md: "text/markdown",
+    pdf: "application/pdf",
+    png: "image/png",
+    svg: "image/svg+xml",
+    txt: "text/plain",
+    vot: "application/x-votable+xml",
+    xml: "text/xml",
+  }),
+);
 
 export function mediaTypeOf(path: string): string {
-  return MEDIA_TYPES[path.slice(path.lastIndexOf(".") + 1).toLowerCase()] ?? "application/octet-stream";
+  return MEDIA_TYPES.get(path.slice(path.lastIndexOf(".") + 1).toLowerCase()) ?? "application/octet-stream";
 }
 
 export interface FoundResults {
@@ -38,36 +41,53 @@ export interface FoundResults {
 
 /**
  * The regular files below a directory as results: under the id and media type that the job declared, else under their
- * relative path. Links are left out: a result is never a file outside of the job's directory.
+ * relative path. Links are left out: a result is never a file outside of the job's directory. What cannot be read
+ * costs a warning.
  */
 export function findResults(directory: string, declared: readonly DeclaredResult[]): FoundResults {
-  const files = new Map(filesBelow(directory).map((path) => [relative(directory, path), path]));
-  const results = new Map<string, Result>();
   const warnings: string[] = [];
+  const files = new Map(filesBelow(directory, warnings).map((path) => [relative(directory, path), path]));
+  const results = new Map<string, Result>();
+  const add = (id: string, file: string, type: string | null): void => {
+    const content = attempt(() => contentOf(file), `the result ${id} cannot be read`, warnings);
+    if (content) results.set(id, { id, type: type ?? mediaTypeOf(file), content });
+  };
   const named = new Set<string>();
   for (const { id, path, type } of declared) {
     const inside = relative(directory, join(directory, path));
     const file = files.get(inside);
-    if (file && !RESERVED.has(id)) {
+    if (!file) warnings.push(`there is no result file ${path} for ${id}`);
+    else if (RESERVED.has(id)) warnings.push(`the result id ${id} is reserved`);
+    else {
       named.add(inside);
-      results.set(id, { id, type: type ?? mediaTypeOf(file), content: contentOf(file) });
-    } else warnings.push(file ? `the result id ${id} is reserved` : `there is no result file ${path} for ${id}`);
+      add(id, file, type);
+    }
   }
   for (const [path, file] of files) {
     const id = RESERVED.has(path) ? `results/${path}` : path;
-    if (!named.has(path) && !results.has(id)) {
-      results.set(id, { id, type: mediaTypeOf(file), content: contentOf(file) });
-    }
+    if (!named.has(path) && !results.has(id)) add(id, file, null);
   }
   return { results: [...results.values()], warnings };
 }
 
-function filesBelow(directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+function filesBelow(directory: string, warnings: string[]): string[] {
+  const list = () => readdirSync(directory, { withFileTypes: true });
+  const entries = attempt(list, `the results in ${directory} cannot be listed`, warnings) ?? [];
+  return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) return filesBelow(path);
+    if (entry.isDirectory()) return filesBelow(path, warnings);
     return entry.isFile() ? [path] : [];
   });
+}
+
+/** A job may leave what nobody can read: without rights, or with a name that is no text. */
+function attempt<T>(read: () => T, what: string, warnings: string[]): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    warnings.push(`${what}: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 function contentOf(path: string): Content {

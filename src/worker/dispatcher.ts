@@ -126,7 +126,13 @@ export class Dispatcher {
     const active = new ActiveJob(started, () => stop.graceLeftMs);
     this.#active.add(active);
     if (stop.isAsked) active.end("stop");
-    run(active, this.#context).catch((error: unknown) => stop.fault(error));
+    run(active, this.#context).catch((error: unknown) => this.#abandon(active, error));
+  }
+
+  /** What is left of it is for the next worker's recovery, since this one cannot go on. */
+  #abandon(active: ActiveJob, error: unknown): void {
+    this.#options.stop.fault(error);
+    if (this.#active.delete(active)) active.kill();
   }
 
   /** The end is being written: what is claimed in the same commit may have the slot. */

@@ -1,0 +1,115 @@
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync } from "node:fs";
+import type { Libc } from "../runtime/port.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LOCK_UN = 8;
+
+/** The files whose open descriptions, and so whose locks, every process of the tree inherits. */
+export type LockedFile = "output" | "control";
+export type SlotFile = LockedFile | "errors" | "identity";
+
+/**
+ * Our own open descriptions of a slot's files: one each, kept from job to job. They hold no lock but can try for one,
+ * and get it when no process of the tree has the file open any more.
+ */
+export class Probes {
+  readonly #directory: string;
+  readonly #libc: Libc;
+  readonly #open = new Map<SlotFile, number>();
+  /** Files that may have something in them. */
+  readonly #used = new Set<SlotFile>(["output", "errors", "control"]);
+  #lockedFiles: ReadonlySet<string> | null = null;
+
+  constructor(directory: string, libc: Libc) {
+    this.#directory = directory;
+    this.#libc = libc;
+  }
+
+  path(file: SlotFile): string {
+    return `${this.#directory}/${file}`;
+  }
+
+  of(file: SlotFile): number {
+    let probe = this.#open.get(file);
+    if (probe === undefined) {
+      probe = openSync(this.path(file), constants.O_RDWR | constants.O_CREAT, 0o600);
+      this.#open.set(file, probe);
+    }
+    return probe;
+  }
+
+  /** A new open description, locked; closing it here does not free the lock as long as somebody has inherited it. */
+  openLocked(file: LockedFile): number {
+    const descriptor = this.openForAppending(file);
+    if (this.#libc.flock(descriptor, LOCK_EX | LOCK_NB) === 0) return descriptor;
+    closeSync(descriptor);
+    throw new Error(`${this.path(file)} is still held by the processes of an earlier job`);
+  }
+
+  openForAppending(file: SlotFile): number {
+    return openSync(this.path(file), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+  }
+
+  areFree(): boolean {
+    return this.#isFree("output") && this.#isFree("control");
+  }
+
+  #isFree(file: LockedFile): boolean {
+    const probe = this.of(file);
+    if (this.#libc.flock(probe, LOCK_EX | LOCK_NB) !== 0) return false;
+    this.#libc.flock(probe, LOCK_UN);
+    return true;
+  }
+
+  /** `device:inode` of the locked files, to find who has them open. */
+  lockedFiles(): ReadonlySet<string> {
+    this.#lockedFiles ??= new Set(
+      (["output", "control"] as const).map((file) => {
+        const { dev, ino } = fstatSync(this.of(file));
+        return `${dev}:${ino}`;
+      }),
+    );
+    return this.#lockedFiles;
+  }
+
+  /** Whether the names still lead to the files that we have open. */
+  areInPlace(): boolean {
+    return [...this.#open.keys()].every((file) => this.isInPlace(file));
+  }
+
+  isInPlace(file: SlotFile): boolean {
+    const stat = lstatSync(this.path(file), { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.ino === fstatSync(this.of(file)).ino;
+  }
+
+  /** Empties what may have something in it. */
+  empty(): void {
+    for (const file of this.#used) ftruncateSync(this.of(file), 0);
+    this.#used.clear();
+  }
+
+  size(file: SlotFile): number {
+    const { size } = fstatSync(this.of(file));
+    if (size > 0) this.#used.add(file);
+    return size;
+  }
+
+  head(file: SlotFile, length: number): Uint8Array {
+    if (length === 0) return new Uint8Array();
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(this.of(file), bytes, 0, length, 0));
+  }
+
+  /** The file has gone elsewhere; the next job gets a new one. */
+  forget(file: SlotFile): void {
+    const probe = this.#open.get(file);
+    if (probe !== undefined) closeSync(probe);
+    this.#open.delete(file);
+    this.#lockedFiles = null;
+  }
+
+  close(): void {
+    for (const file of this.#open.keys()) this.forget(file);
+  }
+}
