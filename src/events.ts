@@ -15,6 +15,13 @@ export type WorkerEvent =
       readonly ranMs: number;
     }
   | { readonly type: "job warning"; readonly job: string; readonly attempt: number; readonly warning: string }
+  | {
+      readonly type: "job said";
+      readonly job: string;
+      readonly attempt: number;
+      readonly level: string;
+      readonly said: string;
+    }
   | { readonly type: "signalled"; readonly job: string; readonly attempt: number; readonly why: string }
   | { readonly type: "definition paused"; readonly definition: string; readonly why: string; readonly forMs: number }
   | { readonly type: "taking nothing"; readonly why: string; readonly forMs: number }

@@ -1,5 +1,5 @@
 import { unreachable } from "./errors.ts";
-import type { Emit, WorkerEvent } from "./events.ts";
+import type { Emit, JobCounts, WorkerEvent } from "./events.ts";
 import { describeEnding } from "./store/endings.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
@@ -87,13 +87,15 @@ export function describe(event: WorkerEvent): Line {
     case "worker stopping":
       return info(`stopping: ${event.why}`, event);
     case "worker ended":
-      return info(`worker ended: ${JSON.stringify(event.counts)}`, event);
+      return info(`worker ended: ${describeCounts(event.counts)}`, event);
     case "job started":
       return { level: "debug", message: `job ${event.job} started (attempt ${event.attempt}, pid ${event.pid})` };
     case "job ended":
       return describeEnd(event);
     case "job warning":
       return { level: "warn", message: `job ${event.job}: ${event.warning}`, fields: { job: event.job } };
+    case "job said":
+      return { level: levelOf(event.level), message: `job ${event.job}: ${event.said}`, fields: { job: event.job } };
     case "signalled":
       return info(`job ${event.job} is being ended: ${event.why}`, event);
     case "definition paused":
@@ -114,6 +116,12 @@ export function describe(event: WorkerEvent): Line {
       return unreachable(event);
   }
 }
+
+const describeCounts = ({ completed, failed, putBack }: JobCounts): string =>
+  `${completed} completed, ${failed} failed, ${putBack} put back`;
+
+/** A job may say what it likes. */
+const levelOf = (text: string): Level => (text === "debug" || text === "warn" || text === "error" ? text : "info");
 
 function describeEnd({ job, attempt, end, settlement, ranMs }: Extract<WorkerEvent, { type: "job ended" }>): Line {
   const { phase, verdict } = settlement;

@@ -8,7 +8,7 @@ type StopSignal = (typeof STOPS)[number];
 
 /**
  * The signals to the worker. Handlers only note and wake. A signal that was ignored when we were started stays
- * ignored: a handler would undo `nohup`.
+ * without effect: anything else would undo `nohup`.
  */
 export class StopSignals {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
@@ -17,7 +17,11 @@ export class StopSignals {
 
   constructor() {
     const ignored = ignoredSignals();
-    for (const signal of STOPS) if (!ignored(constants.signals[signal])) this.#handle(signal, () => this.#stop(signal));
+    for (const signal of STOPS) {
+      // Not left alone: with its first handler Deno takes all of them over, and ends by those that have none.
+      if (ignored(constants.signals[signal])) this.#handle(signal, () => {});
+      else this.#handle(signal, () => this.#stop(signal));
+    }
     this.#handle("SIGUSR1", () => this.#worker?.finish("SIGUSR1"));
   }
 
@@ -47,9 +51,11 @@ export class StopSignals {
   }
 }
 
-/** Ends by the signal itself, so that the parent sees the truth; as process 1, which no signal ends, by 128 + n. */
+/** What stands for the signal where it cannot be seen itself. */
+export const exitCodeOf = (signal: StopSignal): number => 128 + constants.signals[signal];
+
+/** Ends by the signal itself, so that the parent sees the truth; process 1, which no signal ends, goes on to its exit. */
 export function dieBy(signal: StopSignal): void {
-  process.exitCode = 128 + constants.signals[signal];
   if (process.pid !== 1) process.kill(process.pid, signal);
 }
 

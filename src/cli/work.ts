@@ -16,7 +16,7 @@ import { Worker, type WorkerEnd } from "../worker/worker.ts";
 import { forPeople, locateStore, openStore, readConfiguration } from "./context.ts";
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
-import { dieBy, StopSignals } from "./stop-signals.ts";
+import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
 import { VERSION } from "./version.ts";
 
 /** Milliseconds after which a job of which nothing can be known is given up. */
@@ -33,7 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
   try {
     const { end, store } = await work(options, configuration, goal, log, signals);
     store.close();
-    return exitCode(end, goal);
+    return signals.stoppedBy === null ? exitCode(end, goal) : exitCodeOf(signals.stoppedBy);
   } finally {
     await log.close();
     signals.remove();

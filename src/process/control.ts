@@ -6,6 +6,13 @@ export interface ControlMessages {
   readonly results: readonly DeclaredResult[];
   readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
   readonly warnings: readonly string[];
+  /** Its log lines; absent: none. */
+  readonly said?: readonly LogLine[];
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
 }
 
 export interface DeclaredResult {
@@ -18,6 +25,9 @@ export interface DeclaredResult {
 /** Bytes of messages that are read of one attempt; what comes after is dropped, and said so. */
 export const CONTROL_QUOTA = 1024 * 1024;
 const SHOWN_WARNINGS = 20;
+/** Log lines of one attempt that go into the worker's log; its own output is the place for more. */
+const SHOWN_LINES = 100;
+const LONGEST_LINE = 2000;
 
 const NOTHING: ControlMessages = { progress: null, results: [], error: null, warnings: [] };
 
@@ -35,10 +45,12 @@ class ControlReader {
   #error: ControlMessages["error"] = null;
   readonly #results = new Map<string, DeclaredResult>();
   readonly #warnings: string[] = [];
+  readonly #said: LogLine[] = [];
 
   messages(): ControlMessages {
     const results = [...this.#results.values()];
-    return { progress: this.#progress, results, error: this.#error, warnings: this.#warnings };
+    const said = this.#said.length > 0 && { said: this.#said };
+    return { progress: this.#progress, results, error: this.#error, warnings: this.#warnings, ...said };
   }
 
   warn(warning: string): void {
@@ -55,7 +67,15 @@ class ControlReader {
     if ("progress" in message) return this.#takeProgress(message);
     if ("result" in message) return this.#takeResult(message["result"]);
     if ("error" in message) return this.#takeError(message["error"]);
-    return "log" in message;
+    return "log" in message && this.#takeLog(message["log"]);
+  }
+
+  #takeLog(log: unknown): boolean {
+    if (!isObject(log) || typeof log["message"] !== "string") return false;
+    if (this.#said.length < SHOWN_LINES) {
+      this.#said.push({ level: textOrNull(log["level"]) ?? "info", message: log["message"].slice(0, LONGEST_LINE) });
+    }
+    return true;
   }
 
   #takeProgress(message: Record<string, unknown>): boolean {

@@ -34,6 +34,8 @@ export interface Takings {
   readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
   /** What was wrong with what it said: never fatal. */
   readonly warnings: readonly string[];
+  /** Log lines of the job's own; absent: none. */
+  readonly said?: readonly { readonly level: string; readonly message: string }[];
 }
 
 /** A tree of processes, from its spawn until it is seen gone. */

@@ -83,9 +83,9 @@ export class Probes {
     return stat?.isFile() === true && stat.ino === fstatSync(this.of(file)).ino;
   }
 
-  /** Empties what may have something in it. */
+  /** Empties what has something in it; to cut off an empty file would make ext4 write out the next one's bytes at once. */
   empty(): void {
-    for (const file of this.#used) ftruncateSync(this.of(file), 0);
+    for (const file of this.#used) if (fstatSync(this.of(file)).size > 0) ftruncateSync(this.of(file), 0);
     this.#used.clear();
   }
 

@@ -136,6 +136,7 @@ export class SlotFiles {
       progress: control.progress,
       error: control.error,
       warnings: [...control.warnings, ...found.warnings],
+      ...(control.said && { said: control.said }),
     };
   }
 

@@ -1,9 +1,13 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { codeOf, messageOf, ReeveError, unavailable, EXIT } from "../errors.ts";
 import type { Database, SqlValue, Statement } from "../runtime/port.ts";
 import { MIGRATIONS, type Migration } from "./migrations.ts";
 
 /** SQLite's primary result codes that are told apart: https://sqlite.org/rescode.html */
 const RESULT = { busy: 5, locked: 6, readonly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notDatabase: 26 };
+
+const SHARED_MEMORY_BYTES = 32 * 1024;
 
 /** What a failed statement means for who ran it. */
 export type DatabaseTrouble = "busy" | "full" | "broken" | "mistake";
@@ -130,7 +134,7 @@ export function explain(error: unknown, path: string, database?: StoreDatabase):
   if (/readonly|read-only|EROFS|EACCES|permission denied/i.test(text)) {
     return unavailable(`the store ${path} cannot be written: ${text}`, "check its owner and permissions", error);
   }
-  if (database?.trouble(error) === "full" || /ENOSPC|disk is full/.test(text)) {
+  if (database?.trouble(error) === "full" || /ENOSPC|disk is full/.test(text) || isFullUnsaid(text, path)) {
     return unavailable(
       `the disk of the store ${path} is full; nothing was recorded`,
       "make room, then try again",
@@ -141,4 +145,11 @@ export function explain(error: unknown, path: string, database?: StoreDatabase):
     return unavailable(`the store ${path} is locked by another process`, "try again", error);
   }
   return unavailable(`the store ${path} does not work: ${text}`, undefined, error);
+}
+
+/** SQLite's shared memory is a file, too; that it cannot grow is told as an I/O error. */
+function isFullUnsaid(text: string, path: string): boolean {
+  if (!text.includes("disk I/O error")) return false;
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize < SHARED_MEMORY_BYTES;
 }

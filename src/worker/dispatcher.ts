@@ -170,12 +170,23 @@ export class Dispatcher {
     );
     for (const active of this.#active) {
       const job = asked.get(active.started.job.seq);
-      if (job) active.end("abort", job.abortBy);
+      if (job) this.#end(active, "abort", job.abortBy);
     }
   }
 
   endAll(cause: Cause): void {
-    for (const active of this.#active) active.end(cause);
+    for (const active of this.#active) this.#end(active, cause, null);
+  }
+
+  #end(active: ActiveJob, cause: Cause, by: string | null): void {
+    const { job } = active.started;
+    if (!active.end(cause, by)) return;
+    this.#options.ports.emit({
+      type: "signalled",
+      job: job.id,
+      attempt: job.attempts,
+      why: by ? `${cause} by ${by}` : cause,
+    });
   }
 
   killAll(): void {

@@ -54,13 +54,31 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   const judged = settle(active, outcome, context);
   const end = attemptEnd(active, outcome);
 
-  const recorded = store.write(() => store.attempts.end(job, end, judged, context.worker));
+  const warnings = warningsOf(outcome);
+  const recorded = store.write(() => {
+    for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
+    return store.attempts.end(job, end, judged, context.worker);
+  });
   context.ending(active, outcome);
   const settlement = await recorded;
   if (settlement === null) return;
+  repeat(active.started, warnings, outcome.takings, context.ports);
   context.ended(active, end, settlement);
 
   if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context);
+}
+
+/** What was wrong with what the job said; beside exit 0 an error of its own is no more than that. */
+function warningsOf({ ending, takings: { warnings, error } }: Outcome): readonly string[] {
+  const succeeded = ending.kind === "exited" && ending.code === 0;
+  return succeeded && error ? [...warnings, `it exited with 0 and said: ${error.message}`] : warnings;
+}
+
+/** Tells the log what the job had to say. */
+function repeat({ job }: Started, warnings: readonly string[], { said = [] }: Takings, { emit }: Ports): void {
+  const name = { job: job.id, attempt: job.attempts };
+  for (const warning of warnings) emit({ type: "job warning", ...name, warning });
+  for (const { level, message } of said) emit({ type: "job said", ...name, level, said: message });
 }
 
 /** Start, supervise, see the tree gone, take in what it left. */

@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 const SAME_STOP_MS = 2000;
 /** What is kept of the budget to kill and to record. */
 const RESERVE_MS = 2000;
+/** A timer may fire so much too early by the monotonic clock, and nobody would wake us again. */
+const EARLY_MS = 5;
 
 /** How the worker comes to its end. It only notes and wakes; the worker's loop decides. */
 export class Stop {
@@ -12,6 +14,7 @@ export class Stop {
   readonly #wake: () => void;
   readonly #asked = Promise.withResolvers<void>();
   #askedAt: number | null = null;
+  readonly #timers: (() => void)[] = [];
   #finishing = false;
   #fault: { readonly of: unknown } | null = null;
 
@@ -27,10 +30,17 @@ export class Stop {
     if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : "now";
     this.#askedAt = now;
     this.#asked.resolve();
-    this.#clock.after(this.#budgetMs - RESERVE_MS, this.#wake);
-    this.#clock.after(this.#budgetMs, this.#wake);
+    this.#timers.push(
+      this.#clock.after(this.#budgetMs - RESERVE_MS, this.#wake),
+      this.#clock.after(this.#budgetMs + EARLY_MS, this.#wake),
+    );
     this.#wake();
     return "first";
+  }
+
+  /** The worker has ended: its budget keeps the process no longer. */
+  close(): void {
+    for (const cancel of this.#timers) cancel();
   }
 
   /** What runs may end; nothing more is taken. */

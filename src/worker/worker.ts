@@ -86,23 +86,26 @@ export class Worker {
       this.#maintenance.start();
       await this.#loop(dispatcher);
       unwatch();
-      await this.#endMaintenance();
+      // Recovery may wait for a tree to end.
+      await this.#inTime(this.#maintenance.stop());
       await this.#end(dispatcher);
       return { counts: dispatcher.counts, ranAny: this.#ranAny };
     } finally {
+      this.#stop.close();
       lock.release();
     }
   }
 
-  /** Recovery may wait for a tree to end: what the stop has no time for is left to the next worker. */
-  async #endMaintenance(): Promise<void> {
+  /** Whether it ended before the stop's time was over: what that has no time for is left to the next worker. */
+  async #inTime(work: Promise<void>): Promise<boolean> {
     let hasEnded = false;
-    const ended = this.#maintenance.stop().then(() => {
+    const ended = work.then(() => {
       hasEnded = true;
       this.#wake.call();
     });
     ended.catch((error: unknown) => this.#stop.fault(error));
     while (!hasEnded && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
+    return hasEnded;
   }
 
   /** Claim, steer, wait. */
@@ -236,14 +239,17 @@ export class Worker {
   async #end(dispatcher: Dispatcher): Promise<void> {
     const { store, processes, emit } = this.#ports;
     const { id } = this.#settings;
-    const { faulted } = this.#stop;
-    if (faulted) throw faulted.of;
-    if (dispatcher.running === 0) {
+    if (!this.#stop.faulted && dispatcher.running === 0) {
       await processes.sweep();
-      await store.write(() => store.workers.unregister(id));
-      for (const slot of this.#slots) slot.close();
-      rmSync(this.#directory, { recursive: true, force: true });
+      // On a full disk this waits behind the ends of the jobs.
+      if (await this.#inTime(store.write(() => store.workers.unregister(id)))) this.#removeSlots();
     }
+    if (this.#stop.faulted) throw this.#stop.faulted.of;
     emit({ type: "worker ended", worker: id, counts: dispatcher.counts });
+  }
+
+  #removeSlots(): void {
+    for (const slot of this.#slots) slot.close();
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

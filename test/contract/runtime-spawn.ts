@@ -14,13 +14,13 @@ import type { Case } from "./suite.ts";
 const NO_SIGNALS = "0000000000000000";
 const REAL_TIME_SIGNAL = 40;
 /** What does not end a process: stops, CONT, and what is ignored unless asked for. */
-const HARMLESS = ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGCHLD", "SIGURG", "SIGWINCH"];
+const HARMLESS = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGCHLD", "SIGURG", "SIGWINCH"]);
 
 const shell = (script: string): string[] => ["sh", "-c", script];
 
 /** Every signal that ends a process, once, though some have two names. */
 function deadlySignals(): number[] {
-  const named = Object.entries(constants.signals).filter(([name]) => !HARMLESS.includes(name));
+  const named = Object.entries(constants.signals).filter(([name]) => !HARMLESS.has(name));
   return [...new Set(named.map(([, number]) => number))];
 }
 
@@ -117,7 +117,10 @@ const WHAT_A_CHILD_GETS: readonly Case<Runtime>[] = [
       process.env["REEVE_TEST_LEAK"] = "1";
       const output = await outputOf(runtime, ["env"], { PATH: "/usr/bin:/bin" });
       delete process.env["REEVE_TEST_LEAK"];
-      const names = output.trimEnd().split("\n").map((line) => line.split("=")[0]);
+      const names = output
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split("=")[0]);
       assert.deepEqual(
         names.filter((name) => name !== "DENO_EXTRA_STDIO_FDS"),
         ["PATH"],

@@ -246,4 +246,3 @@ const ERRORS: readonly Case<Runtime>[] = [
 ];
 
 export const SQLITE_CASES: readonly Case<Runtime>[] = [...VALUES, ...ERRORS];
-

@@ -40,7 +40,7 @@ function on(run: (harness: SqliteHarness) => Promise<void>): () => Promise<void>
 const ids = (messages: readonly Message[]): string[] => messages.map(({ id }) => id);
 
 /** Records the end of an attempt as the worker does. */
-function end({ at, now }: SqliteHarness, job: Job, settlement: Partial<Settlement>): Promise<boolean> {
+function end({ at, now }: SqliteHarness, job: Job, settlement: Partial<Settlement>): Promise<Settlement | null> {
   const { store } = at;
   return store.write(() =>
     store.attempts.end(job, { ...END, endedAt: now() }, { ...PUT_BACK, ...settlement }, "worker-1"),

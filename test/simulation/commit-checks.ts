@@ -13,9 +13,14 @@ export interface Watched {
   readonly workers: ReadonlyMap<string, Life>;
   /** Whether a process of the job lives that could have been ended. */
   readonly runs: (job: string) => boolean;
+  /** Whether one lives that nobody has tried to kill. */
+  readonly isLeft: (job: string) => boolean;
 }
 
-const FIRST_PHASES: readonly Phase[] = ["PENDING", "QUEUED", "HELD", "ABORTED"];
+const FIRST_PHASES: ReadonlySet<Phase> = new Set(["PENDING", "QUEUED", "HELD", "ABORTED"]);
+
+/** A ring may be lost, then the next look for the dead finds it; that one may wait for what cannot be killed. */
+const ABORT_WITHIN_MS = 60_000;
 
 /** Compares what is on disk after a commit with what was there before it. */
 export class CommitChecks {
@@ -27,6 +32,7 @@ export class CommitChecks {
 
   committed(by: Life): void {
     const { ledger, observer } = this.#watched;
+    if (!observer.isNews()) return;
     const rows = observer.rows();
     const changed: { record: JobRecord; before: Row | null; row: Row }[] = [];
     for (const row of rows) {
@@ -38,11 +44,11 @@ export class CommitChecks {
         record.retriedAs = row.retriedAs;
       }
     }
-    // Claims look at what else became of the same commit, hence after all rows are known.
-    for (const { record, before, row } of changed) this.#changed(by, record, before, row);
     if (rows.length < [...ledger.jobs.values()].filter(({ row, gone }) => row !== null && !gone).length) {
       this.#removed(new Set(rows.map(({ id }) => id)));
     }
+    // Claims look at what else became of the same commit, hence after all rows are known.
+    for (const { record, before, row } of changed) this.#changed(by, record, before, row);
   }
 
   #violate(invariant: string, detail: string): void {
@@ -55,9 +61,11 @@ export class CommitChecks {
 
   #changed(by: Life, record: JobRecord, before: Row | null, row: Row): void {
     const from = before?.phase ?? "nothing";
-    by.say(`${row.id.slice(0, 6)}: ${from} → ${row.phase} #${row.attempts} f${row.failures} l${row.lost} w${row.waiting}`);
+    by.say(
+      `${row.id.slice(0, 6)}: ${from} → ${row.phase} #${row.attempts} f${row.failures} l${row.lost} w${row.waiting}`,
+    );
     if (!before) {
-      this.#check(FIRST_PHASES.includes(row.phase), "a job begins unstarted", row);
+      this.#check(FIRST_PHASES.has(row.phase), "a job begins unstarted", row);
       return;
     }
     this.#checkPhases(before, row);
@@ -76,8 +84,8 @@ export class CommitChecks {
     if (isFinal(before.phase)) {
       const stays = row.phase === before.phase || row.phase === "ARCHIVED";
       this.#check(stays, "a final phase stays", row, `was ${before.phase}`);
-      const facts = ({ endedAt, verdict, error, attempts }: Row) => JSON.stringify([endedAt, verdict, error, attempts]);
-      this.#check(facts(before) === facts(row), "what has ended does not change", row, `${facts(before)} ${facts(row)}`);
+      const [was, is] = [describeEnd(before), describeEnd(row)];
+      this.#check(was === is, "what has ended does not change", row, `${was} ${is}`);
     }
     const again = row.attempts === before.attempts + 1 && isHeldByWorker(before.phase) && row.phase === "EXECUTING";
     const may = row.phase === before.phase || again || phasesBefore(row.phase).includes(before.phase);
@@ -93,7 +101,12 @@ export class CommitChecks {
     const owner = before.worker === null ? undefined : this.#watched.workers.get(before.worker);
     const isTaken = before.worker !== null && before.receipt !== row.receipt;
     if (!owner || !isTaken || owner === by) return;
-    this.#check(owner.isDead, "nobody touches the jobs of a worker that lives", row, `${by.name} took from ${owner.name}`);
+    this.#check(
+      owner.isDead,
+      "nobody touches the jobs of a worker that lives",
+      row,
+      `${by.name} took from ${owner.name}`,
+    );
   }
 
   #checkBudgets({ limits }: JobRecord, row: Row): void {
@@ -109,8 +122,10 @@ export class CommitChecks {
     this.#check(attempt?.number === row.attempts && attempt.endedAt === null, "a start is recorded", row);
     this.#check(row.failures < limits.maxAttempts, "no start beyond the failures allowed", row, `${row.failures}`);
     this.#check(row.lost < limits.maxLost, "no start beyond the losses allowed", row, `${row.lost}`);
-    this.#check(before.abortBy === null, "what is to be aborted is not started again", row);
-    this.#check((spec.expiresAt ?? Infinity) > (attempt?.startedAt ?? 0), "expired jobs are not started", row);
+    const isToEnd = before.abortBy !== null || record.abortTold;
+    this.#check(!isToEnd, "what is to be aborted is not started again", row);
+    const isInTime = row.attempts > 1 || (spec.expiresAt ?? Infinity) > (attempt?.startedAt ?? 0);
+    this.#check(isInTime, "expired jobs are not started", row);
     this.#check((spec.availableAt ?? 0) <= world.latestWall, "no start before the delay is over", row);
     const isReady = record.startedByHand || spec.after.every((id) => ledger.hasCompleted(id));
     this.#check(isReady, "no start before what it waits for is COMPLETED", row, spec.after.join(" "));
@@ -125,6 +140,8 @@ export class CommitChecks {
     by.say(`${row.id.slice(0, 6)}: #${ended.number} ${ended.ending} ${ended.exitCode ?? ended.signal} ${ended.cause}`);
     const held = world.now - (record.begun.get(before.attempts) ?? world.now);
     record.heldMs += held;
+    if (ended.ending !== "lost") record.ranMs += record.lastRanMs;
+    record.lastRanMs = 0;
     this.#check(!runs(row.id) || isStuck(row), "the end is told when the tree is gone", row);
     if (ended.cause === "timeout") {
       this.#check(held >= (record.limits.timeoutMs ?? Infinity), "no timeout before its time", row, `${held} ms`);
@@ -133,10 +150,20 @@ export class CommitChecks {
       const { executionDuration } = record.spec;
       this.#check(record.heldMs >= executionDuration * 1000, "no overrun before its time", row, `${record.heldMs} ms`);
     }
-    if (before.abortBy !== null) this.#check(isFinal(row.phase), "an abort is not forgotten", row);
+    if (before.abortBy !== null) this.#checkAbort(record, before, row);
     if (before.abortBy !== null && ended.ending === "lost" && record.limits.onLost === "release") {
       this.#check(row.phase === "ABORTED", "an abort survives its worker", row);
     }
+  }
+
+  #checkAbort(record: JobRecord, before: Row, row: Row): void {
+    const { world, workers } = this.#watched;
+    this.#check(isFinal(row.phase), "an abort is not forgotten", row);
+    const askedAt = record.abortSeenAt ?? world.now;
+    const isFair = workers.get(before.worker ?? "")?.wasUndisturbedSince(askedAt) && world.storeFailedAt < askedAt;
+    const took = world.now - askedAt;
+    const most = ABORT_WITHIN_MS + record.limits.graceMs;
+    this.#check(!isFair || took <= most, "an abort is carried out in time", row, `${took} ms of ${most}`);
   }
 
   #removed(there: ReadonlySet<string>): void {
@@ -148,16 +175,22 @@ export class CommitChecks {
       world.say("", `${row.id.slice(0, 6)} is gone`);
       const isDue = row.destruction !== null && row.destruction <= world.latestWall;
       this.#check(record.mayGo || isDue, "no job is lost", row);
-      this.#check(!isHeldByWorker(row.phase), "no job is removed while it is run", row);
-      this.#check(observer.hasTombstone(row.id), "a removed job leaves a tombstone", row);
+      // It may have ended in the same commit.
+      const phase = observer.tombstone(row.id);
+      if (phase !== null) record.row = { ...row, phase };
+      this.#check(phase !== null, "a removed job leaves a tombstone", row);
+      this.#check(phase === null || !isHeldByWorker(phase), "no job is removed while it is run", row);
     }
   }
 }
 
 /** What could not be ended is said in the error; such a job is never run again. */
-function isStuck({ phase, error }: Row): boolean {
+export function isStuck({ phase, error }: Row): boolean {
   return isFinal(phase) && (error?.includes("could not be ended") || error?.includes("another pid namespace")) === true;
 }
+
+const describeEnd = ({ endedAt, verdict, error, attempts }: Row): string =>
+  JSON.stringify([endedAt, verdict, error, attempts]);
 
 function isSame(before: Row | null, row: Row): boolean {
   if (before === null) return false;

@@ -70,9 +70,11 @@ export class Faults {
     if (dice < 0.64) return this.#finish(one);
     if (dice < 0.74) return world.jump(this.#random.between(-2 * HOUR_MS, 2 * HOUR_MS) >> this.#random.between(0, 12));
     if (dice < 0.8) return this.#forAWhile("the disk is full", (is) => (this.#place.machine.disk.isFull = is));
-    if (dice < 0.86) return this.#forAWhile("the store is busy", (is) => (this.#place.machine.disk.busy = is ? 0.7 : 0));
+    if (dice < 0.86)
+      return this.#forAWhile("the store is busy", (is) => (this.#place.machine.disk.busy = is ? 0.7 : 0));
     if (dice < 0.91) return this.#forAWhile("rings are lost", (is) => (this.#place.bells.lost = is ? 0.5 : 0));
-    if (dice < 0.95) return this.#forAWhile("resources are scarce", (is) => (this.#place.machine.scarcity = is ? 0.7 : 0));
+    if (dice < 0.95)
+      return this.#forAWhile("resources are scarce", (is) => (this.#place.machine.scarcity = is ? 0.7 : 0));
     if (dice < 0.98) return this.#breakDisk(one);
     return this.#place.reboot();
   }
@@ -119,8 +121,9 @@ export class Faults {
 
   /** From here on all goes well. */
   end(): void {
-    const { machine, bells, workers } = this.#place;
+    const { machine, bells, workers, world } = this.#place;
     this.#isOver = true;
+    world.setClock();
     Object.assign(machine.disk, { isFull: false, busy: 0 });
     machine.scarcity = 0;
     bells.lost = 0;

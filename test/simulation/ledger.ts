@@ -16,11 +16,15 @@ export interface JobRecord {
   gone: boolean;
   /** When its abort was first seen on disk. */
   abortSeenAt: number | null;
+  /** Whoever asked for the abort of the running job was told that it is noted. */
+  abortTold: boolean;
   /** When its attempts were seen to begin, in monotonic time. */
   readonly begun: Map<number, number>;
   /** Sum of the milliseconds from the begin to the end of its attempts, as seen from outside. */
   heldMs: number;
-  /** Sum of the milliseconds that its main processes ran under an undisturbed worker. */
+  /** Milliseconds that its main process ran the last time, as far as its worker saw. */
+  lastRanMs: number;
+  /** The sum of these, of all attempts whose worker told the end. */
   ranMs: number;
   /** The attempts that were started, each at most once. */
   readonly spawned: Set<number>;
@@ -41,8 +45,10 @@ export class Ledger {
       row: null,
       gone: false,
       abortSeenAt: null,
+      abortTold: false,
       begun: new Map(),
       heldMs: 0,
+      lastRanMs: 0,
       ranMs: 0,
       spawned: new Set(),
       retriedAs: null,

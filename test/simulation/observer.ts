@@ -27,7 +27,7 @@ export interface Row {
 
 const ROWS = `SELECT seq, id, phase, attempts, failures, lost, waiting, worker, receipt, abort_by AS abortBy, verdict,
   error, ended_at AS endedAt, destruction, available_at AS availableAt, delayed_by_user AS delayedByUser,
-  running_ms AS runningMs, retried_as AS retriedAs FROM jobs ORDER BY seq`;
+  running_ms AS runningMs, retried_as AS retriedAs FROM jobs`;
 
 export type AttemptRow = Pick<
   Attempt,
@@ -49,18 +49,35 @@ interface Unmet {
 /** Looks at the file through a connection of its own: what it sees is committed. */
 export class Observer {
   readonly #database: Database;
+  readonly #version: Statement<{ data_version: number }>;
+  #seen = 0;
   readonly #rows: Statement<Row>;
+  readonly #row: Statement<Row>;
   readonly #attempts: Statement<AttemptRow>;
 
   constructor(path: string) {
     this.#database = runtime.openDatabase(path, { create: false });
     this.#database.exec("PRAGMA query_only = ON");
-    this.#rows = this.#database.prepare(ROWS);
+    this.#version = this.#database.prepare("PRAGMA data_version");
+    this.#rows = this.#database.prepare(`${ROWS} ORDER BY seq`);
+    this.#row = this.#database.prepare(`${ROWS} WHERE id = ?`);
     this.#attempts = this.#database.prepare(ATTEMPTS);
+  }
+
+  /** Whether others have written anything since it was asked the last time. */
+  isNews(): boolean {
+    const version = this.#version.get()?.data_version ?? 0;
+    const isNews = version !== this.#seen;
+    this.#seen = version;
+    return isNews;
   }
 
   rows(): Row[] {
     return this.#rows.all();
+  }
+
+  row(id: string): Row | undefined {
+    return this.#row.get(id);
   }
 
   attempts(job: number): AttemptRow[] {
@@ -73,8 +90,10 @@ export class Observer {
     return outputs.all(job).map(({ attempt }) => attempt);
   }
 
-  hasTombstone(id: string): boolean {
-    return this.#database.prepare("SELECT 1 FROM tombstones WHERE id = ?").get(id) !== undefined;
+  /** The phase that a job was in when it was removed; null: it left no tombstone. */
+  tombstone(id: string): Phase | null {
+    const grave = this.#database.prepare<{ phase: Phase }>("SELECT phase FROM tombstones WHERE id = ?").get(id);
+    return grave?.phase ?? null;
   }
 
   unmet(job: number): Unmet[] {

@@ -10,6 +10,8 @@ export interface VirtualProcess {
   readonly onTerm: How | null;
   readonly unkillableUntil: number;
   readonly ended: (how: How) => void;
+  /** KILL has been sent. */
+  isDoomed: boolean;
 }
 
 /** Between a signal and the death that it brings. */
@@ -57,7 +59,7 @@ export class ProcessTable {
     const pid = this.#lastPid;
     const unkillableUntil = this.#world.now + unkillableMs;
     const { job, attempt, pidNamespace } = whose;
-    const one = { job, attempt, pidNamespace, pid, onTerm, unkillableUntil, ended };
+    const one = { job, attempt, pidNamespace, pid, onTerm, unkillableUntil, ended, isDoomed: false };
     this.#living.set(pid, one);
     this.#world.after(runMs, null, () => this.end(one, exit));
     return one;
@@ -74,9 +76,16 @@ export class ProcessTable {
       const one = this.#living.get(pid);
       if (!one || signal === "SIGCONT") continue;
       const how = signal === "SIGKILL" ? { code: null, signal } : one.onTerm;
+      one.isDoomed ||= signal === "SIGKILL";
       const stuck = Math.max(0, one.unkillableUntil - this.#world.now);
-      if (how) this.#world.after(stuck + this.#world.random.between(0, SLOWEST_DEATH_MS), null, () => this.end(one, how));
+      if (how)
+        this.#world.after(stuck + this.#world.random.between(0, SLOWEST_DEATH_MS), null, () => this.end(one, how));
     }
+  }
+
+  /** Whether a process of the job lives that nobody has done all he could to end. */
+  isLeft(job: string): boolean {
+    return this.of(job).some(({ isDoomed }) => !isDoomed);
   }
 
   /** Those of a job as `/proc` would show them. */

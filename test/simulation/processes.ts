@@ -12,13 +12,14 @@ import {
 import { terminate, type Target } from "../../src/process/terminate.ts";
 import type { Exit } from "../../src/runtime/port.ts";
 import type { Disk } from "./database.ts";
-import { whileItLives, type Life } from "./life.ts";
+import { Crashed, whileItLives, type Life } from "./life.ts";
 import type { ProcessTable, VirtualProcess } from "./process-table.ts";
 import { behaviourOf, type Behaviour } from "./programs.ts";
 
 /** What is looked at when processes are started and ended. */
 export interface ProcessWatch {
   spawning(life: Life, launch: Launch): void;
+  spawned(life: Life, launch: Launch): void;
   /** A main process of a worker that lives has ended. */
   mainEnded(life: Life, launch: Launch, ranMs: number, unkillableMs: number): void;
   treeGone(life: Life, launch: Launch): void;
@@ -81,11 +82,13 @@ export class SimulatedProcesses implements Processes {
     const life = this.#life;
     life.reach("before a spawn");
     this.#machine.watch.spawning(life, launch);
+    this.#mayNotWork();
     const behaviour = this.#behaviour(launch);
     this.#machine.slots.set(directory, { ...launch, pid: null });
     if (behaviour.refusal !== null) throw new SpawnFailed(behaviour.refusal, `not started: ${behaviour.refusal}`);
     const tree = new SimulatedTree(launch, behaviour, life, this.#machine, this.#pidNamespace);
     this.#machine.slots.set(directory, { ...launch, pid: tree.pid });
+    this.#machine.watch.spawned(life, launch);
     life.say(`starts process ${tree.pid} for ${launch.job.slice(0, 6)}, attempt ${launch.attempt}`);
     life.reach("after a spawn");
     return tree;
@@ -98,8 +101,16 @@ export class SimulatedProcesses implements Processes {
     return { ...behaviour, refusal };
   }
 
+  /** Errors that nobody has a plan for. */
+  #mayNotWork(): void {
+    if (!this.#life.diskIsBroken) return;
+    this.#life.seeBrokenDisk();
+    throw Object.assign(new Error("input/output error"), { code: "EIO" });
+  }
+
   #collect(launch: Launch): Takings {
     this.#life.reach("before the output is taken in");
+    this.#mayNotWork();
     if (this.#machine.disk.isFull) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     return outputOf(launch);
   }
@@ -190,9 +201,18 @@ class SimulatedTree implements RunningTree {
     this.#stopping ??= whileItLives(terminate(this.#target, order, this.#life.clock));
   }
 
+  remember(): void {
+    this.#life.reach("before a process is remembered");
+  }
+
+  /** It is also called where nobody catches what is thrown, and the dead must not be heard. */
   kill(): void {
-    this.stop({ signal: "KILL", graceMs: 0 });
-    this.#target.signal(this.#target.members(), "SIGKILL");
+    try {
+      this.stop({ signal: "KILL", graceMs: 0 });
+      this.#target.signal(this.#target.members(), "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Crashed)) throw error;
+    }
   }
 
   async gone(order: StopOrder): Promise<string | null> {

@@ -12,8 +12,8 @@ const SUSPECT_FROM = 2;
 export class RunChecks implements ProcessWatch {
   readonly #watched: Watched;
   readonly #isAlive: (job: string) => boolean;
-  /** The jobs whose trees a worker has, and whether they are suspects. */
-  readonly #trees = new Map<Life, Map<string, boolean>>();
+  /** The jobs whose trees a worker has. */
+  readonly #trees = new Map<Life, Set<string>>();
 
   constructor(watched: Watched, isAlive: (job: string) => boolean) {
     this.#watched = watched;
@@ -23,7 +23,7 @@ export class RunChecks implements ProcessWatch {
   spawning(life: Life, { job, attempt }: Launch): void {
     const { world, ledger, observer } = this.#watched;
     const record = ledger.get(job);
-    const row = observer.rows().find(({ id }) => id === job);
+    const row = observer.row(job);
     const start = row && observer.attempts(row.seq).find(({ number }) => number === attempt);
     const what = (): string => `${life.name} starts ${job.slice(0, 6)}, attempt ${attempt}, ${row?.phase}`;
     world.check(!this.#isAlive(job), "no job runs twice at once", what);
@@ -32,28 +32,41 @@ export class RunChecks implements ProcessWatch {
     world.check(isOwn, "a worker runs only what is its own", what);
     world.check(record?.spawned.has(attempt) === false, "an attempt is started once", what);
     record?.spawned.add(attempt);
-    this.#checkAlone(life, job, (row?.lost ?? 0) >= SUSPECT_FROM, what);
+    const others = [...(this.#trees.get(life) ?? [])].filter((other) => this.#isAlive(other));
+    const isAlone = others.length === 0 || [job, ...others].every((one) => !this.#isSuspect(one));
+    world.check(isAlone, "a suspect runs alone", what);
   }
 
-  #checkAlone(life: Life, job: string, isSuspect: boolean, what: () => string): void {
-    const trees = this.#trees.get(life) ?? new Map<string, boolean>();
-    this.#trees.set(life, trees);
-    const others = [...trees].filter(([other]) => this.#isAlive(other));
-    const isAlone = others.length === 0 || (!isSuspect && others.every(([, suspect]) => !suspect));
-    this.#watched.world.check(isAlone, "a suspect runs alone", what);
-    trees.set(job, isSuspect);
+  #isSuspect(job: string): boolean {
+    return (this.#watched.ledger.get(job)?.row?.lost ?? 0) >= SUSPECT_FROM;
+  }
+
+  spawned(life: Life, { job }: Launch): void {
+    const trees = this.#trees.get(life) ?? new Set<string>();
+    this.#trees.set(life, trees.add(job));
   }
 
   mainEnded(life: Life, { job }: Launch, ranMs: number, unkillableMs: number): void {
     const { world, ledger } = this.#watched;
     const record = ledger.get(job);
-    if (!record || !life.wasUndisturbedSince(world.now - ranMs)) return;
+    if (!record) return;
+    record.lastRanMs = ranMs;
+    if (!life.wasUndisturbedSince(world.now - ranMs)) return;
     const { limits, spec, spawned } = record;
     const inAll = spec.executionDuration > 0 ? spec.executionDuration * 1000 - record.ranMs : Infinity;
     const limit = Math.max(0, Math.min(inAll, limits.timeoutMs ?? Infinity));
     const most = Math.max(limit + limits.graceMs, unkillableMs) + SLACK_MS * spawned.size;
     world.check(ranMs <= most, "limits of time are kept", () => `${job.slice(0, 6)} ran ${ranMs} ms of ${most}`);
-    record.ranMs += ranMs;
+  }
+
+  /** A worker that has ended leaves nothing behind that it has not killed. */
+  workerEnded(life: Life): void {
+    const left = [...(this.#trees.get(life) ?? [])].filter((job) => this.#watched.isLeft(job));
+    this.#watched.world.check(
+      left.length === 0,
+      "no worker leaves its processes behind",
+      () => `${life.name}: ${left}`,
+    );
   }
 
   treeGone(life: Life, { job }: Launch): void {
@@ -73,9 +86,11 @@ export class RunChecks implements ProcessWatch {
     life.say(event.type);
     if (event.type !== "job ended") return;
     const { world, ledger, observer } = this.#watched;
-    const row = ledger.get(event.job)?.row;
+    const { row = null, gone = false } = ledger.get(event.job) ?? {};
     const attempt = row && observer.attempts(row.seq).find(({ number }) => number === event.attempt);
     const isTrue = !!attempt && attempt.endedAt !== null && attempt.verdict === event.settlement.verdict.kind;
+    // It may have been removed in the commit in which it ended.
+    if (gone) return;
     const what = (): string => `${event.job.slice(0, 6)} ${event.settlement.verdict.kind}, on disk ${attempt?.verdict}`;
     world.check(isTrue, "only what is on disk is told", what);
   }

@@ -3,6 +3,7 @@ import { Crashed, Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import { PROGRAM_NAMES } from "./programs.ts";
 import type { NewJob } from "../../src/store/submission.ts";
+import { isHeldByWorker } from "../../src/store/phases.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Job } from "../../src/store/job.ts";
 import { removeFiles } from "../../src/worker/reaper.ts";
@@ -40,7 +41,7 @@ export class Users {
     const dice = this.#random.next();
     if (ids.length === 0 || dice < 0.6) return this.submit();
     const id = this.#random.pick(ids);
-    if (dice < 0.72) this.#steer(id, "abort", (store, job, at) => void store.steering.abort(job.seq, at, BY));
+    if (dice < 0.72) this.#abort(id);
     else if (dice < 0.82) this.#start(id);
     else if (dice < 0.93) this.#retry(id);
     else this.#delete(id);
@@ -69,7 +70,7 @@ export class Users {
   }
 
   /** One verb on one job, with a wake for the workers. */
-  #steer(id: string, verb: string, work: (store: Store, job: Job, at: number) => void): void {
+  #steer(id: string, verb: string, work: (store: Store, job: Job, at: number) => void, told = (): void => {}): void {
     const { life, store } = this.#open();
     life.say(`${verb} ${id.slice(0, 6)}`);
     const written = store.write(() => {
@@ -77,7 +78,22 @@ export class Users {
       const job = store.jobs.byId(id);
       if (job) work(store, job, this.#place.world.wall());
     });
-    written.catch((error: unknown) => this.#refused(life, error, () => {}));
+    written.then(told, (error: unknown) => this.#refused(life, error, () => {}));
+  }
+
+  #abort(id: string): void {
+    let isNoted = false;
+    this.#steer(
+      id,
+      "abort",
+      (store, job, at) => {
+        isNoted = isHeldByWorker(store.steering.abort(job.seq, at, BY).phase);
+      },
+      () => {
+        const record = this.#place.ledger.get(id);
+        if (record && isNoted) record.abortTold = true;
+      },
+    );
   }
 
   #start(id: string): void {
@@ -90,7 +106,7 @@ export class Users {
 
   #retry(id: string): void {
     const old = this.#place.ledger.get(id);
-    if (!old?.row || old.gone || old.row.phase !== "ERROR" && old.row.phase !== "ABORTED") return;
+    if (!old?.row || old.gone || (old.row.phase !== "ERROR" && old.row.phase !== "ABORTED")) return;
     const spec: NewJob = {
       ...old.spec,
       id: this.#random.hex(32),

@@ -26,6 +26,8 @@ export interface WorkerLife {
   readonly life: Life;
   readonly worker: Worker;
   readonly host: Host;
+  /** Whether it came to the end of its work. */
+  isDone: boolean;
   /** When it was asked to stop. */
   stopAskedAt: number | null;
 }
@@ -68,13 +70,15 @@ export class Workplace {
       mutation === "a paused worker loses its lock" ? life.isRunning : !life.isDead,
     );
     const table = new ProcessTable(world);
-    const mayBeEnded = (job: string): boolean => table.of(job).some(({ unkillableUntil }) => unkillableUntil < world.now);
+    const mayBeEnded = (job: string): boolean =>
+      table.of(job).some(({ unkillableUntil }) => unkillableUntil < world.now);
     const watched: Watched = {
       world,
       ledger: this.ledger,
       observer: this.observer,
       workers: this.#lives,
       runs: mayBeEnded,
+      isLeft: (job) => table.isLeft(job),
     };
     this.#commits = new CommitChecks(watched);
     this.#runs = new RunChecks(watched, (job) => table.of(job).length > 0);
@@ -142,7 +146,7 @@ export class Workplace {
         emit: (event) => this.#runs.told(life, event),
       },
     );
-    const started: WorkerLife = { life, worker, host, stopAskedAt: null };
+    const started: WorkerLife = { life, worker, host, isDone: false, stopAskedAt: null };
     this.workers.push(started);
     life.say("begins");
     if (host.pid === 1) life.atDeath(() => this.machine.table.endAll((one) => one.pidNamespace === host.pidNamespace));
@@ -172,18 +176,25 @@ export class Workplace {
     this.machine.table.endAll(() => true);
   }
 
-  #workerEnded({ life, stopAskedAt }: WorkerLife): void {
+  #workerEnded(ended: WorkerLife): void {
+    const { life, stopAskedAt } = ended;
     if (life.isDead) return;
+    ended.isDone = true;
+    this.#runs.workerEnded(life);
     const { world } = this;
     const took = world.now - (stopAskedAt ?? world.now);
     const isFair = stopAskedAt !== null && life.wasUndisturbedSince(stopAskedAt) && world.storeFailedAt < stopAskedAt;
-    world.check(!isFair || took <= STOP_BUDGET_MS + 1000, "a stop keeps to its budget", () => `${life.name}: ${took} ms`);
+    world.check(
+      !isFair || took <= STOP_BUDGET_MS + 1000,
+      "a stop keeps to its budget",
+      () => `${life.name}: ${took} ms`,
+    );
     life.die("its work is done");
   }
 
   #workerFailed({ life }: WorkerLife, error: unknown): void {
     if (life.isDead) return;
-    this.world.check(life.diskIsBroken || life.mayFail, "a worker does not end by itself", () => String(error));
+    this.world.check(life.diskIsBroken, "a worker does not end by itself", () => String(error));
     life.die(`it fails: ${String(error)}`);
   }
 

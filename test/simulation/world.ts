@@ -61,6 +61,11 @@ export class World {
     this.say("", `the wall clock jumps by ${milliseconds / 1000} s`);
   }
 
+  /** Somebody sets the wall clock right: no time that was ever recorded is in the future now. */
+  setClock(): void {
+    this.#jumpedBy += this.latestWall - this.wall();
+  }
+
   say(who: string, what: string): void {
     this.trace.add(this.now, who, what);
   }

@@ -33,7 +33,14 @@ function setting(options: Partial<JournalOptions> = {}): Setting {
   const told: string[] = [];
   const onCommit = (): void => void told.push("commit");
   const onTrouble = (error: unknown): void => void told.push(error === null ? "healed" : "trouble");
-  const journal = new Journal(database, { clock, random: () => 0.5, patience: "fail", onCommit, onTrouble, ...options });
+  const journal = new Journal(database, {
+    clock,
+    random: () => 0.5,
+    patience: "fail",
+    onCommit,
+    onTrouble,
+    ...options,
+  });
   return {
     clock,
     database,
@@ -191,20 +198,20 @@ describe("a store that another process has locked", () => {
   });
 });
 
-describe("a full disk", () => {
-  const fill = ({ database }: Setting): void => database.exec("PRAGMA max_page_count = 1");
-  const makeRoom = ({ database }: Setting): void => database.exec("PRAGMA max_page_count = 100000");
-  const writeMuch = ({ journal, database }: Setting): Promise<string> =>
-    journal
-      .write(() => {
-        database.exec("CREATE TABLE IF NOT EXISTS blobs(b)");
-        database.run("INSERT INTO blobs VALUES(zeroblob(100000))");
-      })
-      .then(
-        () => "done",
-        () => "failed",
-      );
+const fill = ({ database }: Setting): void => database.exec("PRAGMA max_page_count = 1");
+const makeRoom = ({ database }: Setting): void => database.exec("PRAGMA max_page_count = 100000");
+const writeMuch = ({ journal, database }: Setting): Promise<string> =>
+  journal
+    .write(() => {
+      database.exec("CREATE TABLE IF NOT EXISTS blobs(b)");
+      database.run("INSERT INTO blobs VALUES(zeroblob(100000))");
+    })
+    .then(
+      () => "done",
+      () => "failed",
+    );
 
+describe("a full disk", () => {
   test("fails the write of what has patience to fail, at once", async () => {
     using at = setting({ patience: "fail" });
     fill(at);

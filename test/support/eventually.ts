@@ -35,7 +35,7 @@ export async function within<T>(what: string, promise: Promise<T>, patienceMs: n
   }
 }
 
-/** How often to look that something does not happen, in milliseconds of this machine. */
+/** Looks for so many milliseconds that something does not change; `what` says what. */
 export async function stays(what: string, look: () => boolean, forMs: number): Promise<void> {
   const end = performance.now() + forMs;
   while (performance.now() < end) {

@@ -1,0 +1,264 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../src/clock.ts";
+import type { DeadAttempt, Launch, Remains } from "../../src/process/port.ts";
+import { bootId, pidNamespace } from "../../src/process/proc.ts";
+import { recoverAttempt } from "../../src/process/recovery.ts";
+import { SlotFiles } from "../../src/process/slot-files.ts";
+import { runtime } from "../../src/runtime/index.ts";
+import { PATH } from "../support/children.ts";
+import { eventually, within } from "../support/eventually.ts";
+import { order, textsOf } from "../support/process-place.ts";
+import { endAll, isLiving, livingWithArgument, newMark, procText, stateOf } from "../support/processes.ts";
+import { newId, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
+
+const FIXTURE = join(import.meta.dir, "..", "fixtures", "supervising.ts");
+
+interface Place {
+  readonly bootId: string;
+  readonly pidNamespace: string;
+}
+
+interface Crash extends Disposable {
+  readonly directory: TemporaryDirectory;
+  readonly mark: string;
+  readonly launch: Launch;
+  /** A worker that runs `script`, by itself or under another program. */
+  worker(script: string, under?: readonly string[]): Promise<Place & { readonly pid: number }>;
+  /** Kills it, and waits until it is gone. */
+  killWorker(): Promise<void>;
+  recover(fields?: Partial<DeadAttempt>): Promise<Remains>;
+  /** The job's own processes that live. */
+  living(): number[];
+  marked(count: number): Promise<number[]>;
+}
+
+const started: Bun.Subprocess[] = [];
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+});
+
+function crash(fields: Partial<Launch> = {}): Crash {
+  const directory = temporaryDirectory();
+  const mark = newMark();
+  const job = newId();
+  const slot = directory.of("worker", "slot-1");
+  mkdirSync(slot, { recursive: true });
+  const launch: Launch = {
+    job,
+    attempt: 1,
+    argv: [],
+    cwd: directory.path,
+    environment: { PATH, MARK: mark, REEVE_JOB_ID: job },
+    body: null,
+    output: "log",
+    jobDirectory: directory.of("jobs", job),
+    ...fields,
+  };
+  const workers = (): number[] => livingWithArgument(slot);
+  // The worker itself has the mark in what it was told to start.
+  const living = (): number[] => {
+    const others = new Set(workers());
+    return livingWithArgument(mark).filter((pid) => !others.has(pid));
+  };
+  return {
+    directory,
+    mark,
+    launch,
+    async worker(script, under = []) {
+      const described = JSON.stringify({ ...launch, argv: ["sh", "-c", script] });
+      const argv = [...under, process.execPath, FIXTURE, slot, described];
+      const child = Bun.spawn(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+      started.push(child);
+      const { value } = await within("the worker says something", child.stdout.getReader().read());
+      if (!value) throw new Error(`cannot here: ${argv[0]}: ${await new Response(child.stderr).text()}`);
+      // As the fixture prints it.
+      return JSON.parse(new TextDecoder().decode(value)) as Place & { pid: number };
+    },
+    async killWorker() {
+      const pids = workers().filter((pid) => livingProgram(pid));
+      endAll(pids);
+      await eventually("the worker is gone", () => pids.every((pid) => !isLiving(pid)));
+    },
+    recover: (fields = {}) =>
+      within(
+        "the recovery is done",
+        recoverAttempt(
+          {
+            job,
+            attempt: launch.attempt,
+            directory: slot,
+            jobDirectory: launch.jobDirectory,
+            output: launch.output,
+            bootId: bootId(),
+            pidNamespace: pidNamespace(),
+            workerWasInit: false,
+            stop: order(300),
+            ...fields,
+          },
+          runtime,
+          systemClock,
+        ),
+      ),
+    living,
+    marked: (count) =>
+      eventually(`${count} processes live`, () => {
+        const pids = living().filter((pid) => procText(pid, "comm") === "sleep\n");
+        return pids.length >= count && pids;
+      }),
+    [Symbol.dispose]() {
+      endAll([...workers(), ...livingWithArgument(mark)]);
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+/** Only the worker itself, not the programs under which it was started. */
+const livingProgram = (pid: number): boolean => procText(pid, "cmdline")?.split("\0")[0] === process.execPath;
+
+/** What is gone; a test that expects it fails with the sentence otherwise. */
+function gone(remains: Remains): Extract<Remains, { kind: "gone" }> {
+  if (remains.kind === "unknown") throw new Error(`it is unknown: ${remains.what}`);
+  return remains;
+}
+
+describe("an attempt whose worker was killed", () => {
+  test.each([
+    ["a main process", 'exec sleep "$MARK"', 1],
+    ["children", 'sleep "$MARK" & sleep "$MARK"', 2],
+    ["what ignores TERM", 'trap "" TERM; sleep "$MARK" & sleep "$MARK"; sleep "$MARK"', 2],
+    ["a daemon", '( setsid sleep "$MARK" & ); exec sleep "$MARK"', 2],
+    ["a daemon without an environment", '( setsid env -i /bin/sleep "$MARK" & ); exec sleep "$MARK"', 2],
+    ["a daemon without descriptors", '( setsid sleep "$MARK" <&- >&- 2>&- 3>&- & ); exec sleep "$MARK"', 2],
+    ["a daemon that outlived its main process", 'echo; ( setsid sleep "$MARK" & ); exit 0', 1],
+  ] as const)("and had %s: it is ended, and its output is there", async (_, script, count) => {
+    using at = crash();
+    const { pid } = await at.worker(`echo some output; echo '{"progress":0.5}' >&3; ${script}`);
+    await at.marked(count);
+    await at.killWorker();
+    expect(at.living()).toHaveLength(count);
+    const remains = gone(await at.recover());
+    expect(at.living()).toEqual([]);
+    expect(remains).toMatchObject({ started: true, pid });
+    expect(textsOf(remains.takings.outputs)["log"]?.trim()).toBe("some output");
+    expect(remains.takings.progress).toEqual({ fraction: 0.5, message: null });
+  });
+
+  test("and had ended before: what it left is there, large or small", async () => {
+    using at = crash();
+    const script = `head -c 100000 /dev/zero | tr '\\0' x; echo r >"$REEVE_RESULTS/r.txt"; echo w >"$REEVE_WORKDIR/w"`;
+    const { pid } = await at.worker(script);
+    await eventually("it has ended", () => !isLiving(pid));
+    await at.killWorker();
+    const { takings } = gone(await at.recover());
+    expect(takings.outputs).toMatchObject([{ stream: "log", content: { kind: "file", size: 100_000 } }]);
+    expect(takings.results.map(({ id }) => id)).toEqual(["r.txt"]);
+    expect(existsSync(join(at.launch.jobDirectory, "work", "w"))).toBe(true);
+  });
+
+  test("is recovered with the same by a second recovery, when the first did not get to record it", async () => {
+    using at = crash();
+    const script = `head -c 100000 /dev/zero; head -c 50000 /dev/zero >"$REEVE_RESULTS/big"; echo w >"$REEVE_WORKDIR/w"
+      echo '{"progress":0.5}' >&3; exec sleep "$MARK"`;
+    await at.worker(script);
+    await at.marked(1);
+    await at.killWorker();
+    const first = gone(await at.recover());
+    expect(first.takings.outputs).toHaveLength(1);
+    expect(gone(await at.recover())).toEqual(first);
+    expect(gone(await at.recover())).toEqual(first);
+  });
+
+  test("and ran under another boot of this machine: its pid is another's by now, and left alone", async () => {
+    using at = crash();
+    await at.worker('echo some output; exec sleep "$MARK"');
+    await at.marked(1);
+    await at.killWorker();
+    const remains = gone(await at.recover({ bootId: "of an earlier boot" }));
+    expect(at.living()).toHaveLength(1);
+    expect(textsOf(remains.takings.outputs)).toEqual({ log: "some output\n" });
+  });
+});
+
+describe("an attempt that was not started when its worker was killed", () => {
+  test("is gone when its slot was never made", async () => {
+    using at = crash();
+    const remains = gone(await at.recover({ directory: at.directory.of("worker", "slot-9") }));
+    expect(remains).toMatchObject({ started: false, pid: null, takings: { outputs: [], results: [] } });
+  });
+
+  test("is gone when its slot was made and never used", async () => {
+    using at = crash();
+    const remains = gone(await at.recover());
+    expect(remains).toMatchObject({ started: false, pid: null, takings: { outputs: [], results: [] } });
+  });
+
+  test("gets nothing of the job that had the slot before", async () => {
+    using at = crash();
+    const { pid } = await at.worker("echo output of the job before");
+    await eventually("it has ended", () => !isLiving(pid));
+    await at.killWorker();
+    for (const fields of [{ job: newId() }, { attempt: 2 }]) {
+      const remains = gone(await at.recover(fields));
+      expect(remains).toMatchObject({ started: false, takings: { outputs: [], results: [] } });
+    }
+  });
+});
+
+describe("a pid that is somebody else's by now", () => {
+  test.each([
+    ["with another start", 1],
+    ["of which the start is not known", 0],
+  ])("is not signalled (%s)", async (_, startTime) => {
+    using at = crash();
+    const other = Bun.spawn(["setsid", "sleep", at.mark]);
+    started.push(other);
+    const [pid = 0] = await at.marked(1);
+    const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
+    files.identify(at.launch, { pid, startTime });
+    files.close();
+    gone(await at.recover());
+    expect(isLiving(pid)).toBe(true);
+  });
+
+  test.each([0, 1])("is never %d", async (pid) => {
+    using at = crash();
+    const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
+    files.identify(at.launch, { pid, startTime: 0 });
+    files.close();
+    gone(await at.recover());
+    expect(stateOf(1)).toBeDefined();
+  });
+});
+
+describe("an attempt of another pid namespace", () => {
+  const UNSHARE = ["unshare", ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]), "--pid", "--fork"];
+  // The first process of the namespace must not be the worker: with it everything in there would die.
+  const INIT = [...UNSHARE, "--kill-child", "--mount-proc", "sh", "-c", '"$@"; wait; exec sleep 1000', "sh"];
+
+  test("is unknown while something of it holds its files, and nothing is signalled", async () => {
+    using at = crash();
+    const place = await at.worker('echo output; exec sleep "$MARK"', INIT);
+    expect(place.pidNamespace).not.toBe(pidNamespace());
+    await at.marked(1);
+    await at.killWorker();
+    const remains = await at.recover(place);
+    expect(remains).toEqual({ kind: "unknown", what: expect.stringMatching(/another pid namespace .*output open/) });
+    expect(at.living()).toHaveLength(1);
+  });
+
+  test("is unknown also when its files are free, unless its worker was the first process there", async () => {
+    using at = crash();
+    const place = await at.worker('echo output; exec sleep "$MARK"', INIT);
+    await at.marked(1);
+    await at.killWorker();
+    endAll(at.living());
+    await eventually("its processes are dead", () => at.living().length === 0);
+    const unknown = await at.recover(place);
+    expect(unknown).toEqual({ kind: "unknown", what: expect.stringContaining("another pid namespace") });
+    const remains = gone(await at.recover({ ...place, workerWasInit: true }));
+    expect(textsOf(remains.takings.outputs)).toEqual({ log: "output\n" });
+  });
+});

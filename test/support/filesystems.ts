@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync } from "node:fs";
+import { messageOf } from "../../src/errors.ts";
+import { temporaryDirectory, type TemporaryDirectory } from "./temporary.ts";
+
+function command(name: string, ...argv: string[]): void {
+  const { status, stderr, error } = spawnSync(name, argv, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`cannot here: ${name} tmpfs: ${error ? messageOf(error) : stderr.trim()}`);
+}
+
+export interface SmallDisk extends TemporaryDirectory {
+  /** From now on nothing can be changed on it. */
+  makeReadOnly(): void;
+}
+
+/** A directory on a disk of its own, of `size` (`1m`). */
+export function smallDisk(size: string): SmallDisk {
+  const directory = temporaryDirectory();
+  const path = directory.of("disk");
+  mkdirSync(path);
+  command("mount", "-t", "tmpfs", "-o", `size=${size},mode=700`, "tmpfs", path);
+  return {
+    path,
+    of: (...names) => directory.of("disk", ...names),
+    write: (name, content, mode) => directory.write(`disk/${name}`, content, mode),
+    makeReadOnly: () => command("mount", "-o", "remount,ro", path),
+    [Symbol.dispose]() {
+      command("umount", "--lazy", path);
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+/** A directory in which `prepare` has put what it likes, and nothing can be changed any more. */
+export function readOnlyDirectory(prepare: (path: string) => void = () => {}): TemporaryDirectory {
+  if (process.getuid?.() === 0) {
+    // Permissions do not hold root back.
+    const disk = smallDisk("4m");
+    try {
+      prepare(disk.path);
+      disk.makeReadOnly();
+    } catch (error) {
+      disk[Symbol.dispose]();
+      throw error;
+    }
+    return disk;
+  }
+  const directory = temporaryDirectory();
+  prepare(directory.path);
+  chmodSync(directory.path, 0o500);
+  return { ...directory, [Symbol.dispose]: () => (chmodSync(directory.path, 0o700), directory[Symbol.dispose]()) };
+}
+
+/** Makes it so that nothing in the directory can be removed, until this is disposed of. */
+export function unremovable(directory: string): Disposable {
+  if (process.getuid?.() === 0) {
+    command("chattr", "+i", directory);
+    return { [Symbol.dispose]: () => command("chattr", "-i", directory) };
+  }
+  chmodSync(directory, 0o500);
+  return { [Symbol.dispose]: () => chmodSync(directory, 0o700) };
+}
