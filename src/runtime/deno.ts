@@ -1,10 +1,9 @@
 import { spawn as spawnChild } from "node:child_process";
-import type { EventEmitter } from "node:events";
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
-import type { Database, DatabaseOptions, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
+import type { Database, DatabaseOptions, Exit, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
 
 /** What is used of Deno's own interface. */
 interface DenoNamespace {
@@ -21,10 +20,7 @@ interface RejectionEvent {
 }
 type RejectionListener = (event: RejectionEvent) => void;
 declare const Deno: DenoNamespace;
-declare const self: {
-  addEventListener(type: "unhandledrejection", listener: RejectionListener): void;
-  removeEventListener(type: "unhandledrejection", listener: RejectionListener): void;
-};
+declare const self: { addEventListener(type: "unhandledrejection", listener: RejectionListener): void };
 
 function openDatabase(path: string, options: DatabaseOptions): Database {
   // There is no flag for it here.
@@ -67,38 +63,45 @@ function resultCode(error: unknown): number | null {
 /** `Deno.Command` takes no descriptors, so this goes through the Node-compatible layer, which takes them. */
 function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
   const [program = "", ...rest] = argv;
-  let told = false;
-  const tell: SpawnOptions["onExit"] = (exit) => {
-    if (told) return;
-    told = true;
-    options.onExit(exit);
-  };
   const child = spawnChild(program, rest, {
     cwd: options.cwd,
     env: { ...options.environment },
     stdio: [...options.descriptors],
     detached: true,
   });
-  child.on("error", (failure) => tell({ code: null, signal: null, usage: null, failure }));
-  child.on("exit", (code, signal) => tell({ code, signal, usage: null, failure: null }));
-  if (child.pid !== undefined) watchForNamelessSignal(child.pid, child, tell);
+  const untold = namelessDeaths();
+  const tell = (exit: Omit<Exit, "usage">): void => {
+    if (child.pid !== undefined) untold.delete(child.pid);
+    options.onExit({ ...exit, usage: null });
+  };
+  child.once("error", (failure) => tell({ code: null, signal: null, failure }));
+  child.once("exit", (code, signal) => tell({ code, signal, failure: null }));
+  if (child.pid !== undefined) untold.set(child.pid, () => tell({ code: null, signal: null, failure: null }));
   return { pid: child.pid };
 }
 
+/** Long enough for the end of an ordinary child to be told by itself. */
+const ORDINARY_END_MS = 100;
+
+let waiting: Map<number, () => void> | undefined;
+
 /**
  * Deno rejects a promise that nobody holds, and tells no exit, when a child dies by a real-time signal, since that has
- * no name. Whichever child is gone by then is the one it was.
+ * no name. The children that are gone a little later without having been told are the ones it was.
  */
-function watchForNamelessSignal(pid: number, child: EventEmitter, tell: SpawnOptions["onExit"]): void {
-  const onRejection = (event: RejectionEvent): void => {
+function namelessDeaths(): Map<number, () => void> {
+  if (waiting) return waiting;
+  const untold = new Map<number, () => void>();
+  const tellTheGone = (): void => {
+    for (const [pid, tell] of untold) if (!existsSync(`/proc/${pid}`)) tell();
+  };
+  self.addEventListener("unhandledrejection", (event) => {
     if (!/^Invalid signal: \d+$/.test(String(event.reason?.message))) return;
     event.preventDefault();
-    if (existsSync(`/proc/${pid}`)) return;
-    self.removeEventListener("unhandledrejection", onRejection);
-    tell({ code: null, signal: null, usage: null, failure: null });
-  };
-  self.addEventListener("unhandledrejection", onRejection);
-  child.once("exit", () => self.removeEventListener("unhandledrejection", onRejection));
+    setTimeout(tellTheGone, ORDINARY_END_MS);
+  });
+  waiting = untold;
+  return untold;
 }
 
 let loaded: Libc | undefined;

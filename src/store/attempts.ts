@@ -143,7 +143,8 @@ export class Attempts {
   }
 
   /** Ends an attempt that no process was started for, by its verdict alone. */
-  settleUnrun(job: Job, settlement: Settlement, at: number, by: string): void {
+  settleUnrun(job: Job, judged: Settlement, at: number, by: string): void {
+    const settlement = this.#orAborted(job, judged);
     this.#settle(job, { endedAt: at, progress: null }, settlement);
     this.#database.run(
       `UPDATE attempts SET ended_at = ?3, verdict = ?4, settled_as = ?5, ended_by = nullif(?6, worker)

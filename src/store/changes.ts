@@ -1,9 +1,16 @@
-import { constants, mkdirSync, openSync, watch, writeSync, type FSWatcher } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, watch, writeSync, type FSWatcher } from "node:fs";
 import { join } from "node:path";
 import type { StoreLocation } from "./location.ts";
 
 /** `workers`: there may be something to run or to end. `jobs`: some job changed. */
 export type Topic = "workers" | "jobs";
+
+/** How the processes of one store tell each other that something changed. */
+export interface Changes {
+  ring(topic: Topic): void;
+  watch(topic: Topic, callback: () => void): () => void;
+  close(): void;
+}
 
 /** How often to look where the kernel has no watches left, in milliseconds. */
 const FALLBACK_MS = 1000;
@@ -12,7 +19,7 @@ const FALLBACK_MS = 1000;
  * Tells other processes that the store changed, without their asking: a byte is written to a file whose directory they
  * watch. It says only that something changed; what, they read from the store. A lost or doubled ring does no harm.
  */
-export class ChangeFeed {
+export class ChangeFeed implements Changes {
   readonly #location: StoreLocation;
   readonly #descriptors = new Map<Topic, number>();
 
@@ -29,6 +36,11 @@ export class ChangeFeed {
     }
     // Always the same byte at the same place: the file does not grow.
     writeSync(descriptor, "!", 0);
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
+    this.#descriptors.clear();
   }
 
   /** Calls back after each ring, at most once an event of the kernel. Gives back the way to stop. */

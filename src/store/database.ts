@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, messageOf, ReeveError, unavailable, EXIT } from "../errors.ts";
 import type { Database, SqlValue, Statement } from "../runtime/port.ts";
@@ -14,9 +14,13 @@ export type DatabaseTrouble = "busy" | "full" | "broken" | "mistake";
 
 export type Durability = "full" | "normal";
 
+/** Milliseconds for which SQLite itself waits for a lock. Short, since it blocks the event loop. */
+const BUSY_MS = 50;
+/** The same while the store is opened: another process may be making it, and nothing runs here yet. */
+const OPENING_BUSY_MS = 10_000;
+
 /**
- * One connection, with its statements prepared once and kept. The busy wait is short since it blocks the event loop:
- * whoever meets a lock tries again later by a timer.
+ * One connection, with its statements prepared once and kept. Whoever meets a lock tries again later by a timer.
  */
 export class StoreDatabase {
   readonly #database: Database;
@@ -25,7 +29,7 @@ export class StoreDatabase {
   constructor(database: Database, durability: Durability) {
     this.#database = database;
     // Before the journal mode, which itself may meet a lock.
-    database.exec("PRAGMA busy_timeout = 50");
+    database.exec(`PRAGMA busy_timeout = ${OPENING_BUSY_MS}`);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     database.exec("PRAGMA foreign_keys = ON");
@@ -81,6 +85,11 @@ export class StoreDatabase {
     if (code === RESULT.full || codeOf(error) === "ENOSPC") return "full";
     const broken = [RESULT.io, RESULT.corrupt, RESULT.notDatabase, RESULT.readonly, RESULT.cannotOpen];
     return code !== null && broken.includes(code) ? "broken" : "mistake";
+  }
+
+  /** The store is open: from now on a lock must not stop what else this process does. */
+  opened(): void {
+    this.#database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
   }
 
   exec(sql: string): void {
@@ -150,6 +159,7 @@ export function explain(error: unknown, path: string, database?: StoreDatabase):
 /** SQLite's shared memory is a file, too; that it cannot grow is told as an I/O error. */
 function isFullUnsaid(text: string, path: string): boolean {
   if (!text.includes("disk I/O error")) return false;
+  if (!existsSync(dirname(path))) return false;
   const { bavail, bsize } = statfsSync(dirname(path));
   return bavail * bsize < SHARED_MEMORY_BYTES;
 }

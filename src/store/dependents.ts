@@ -2,6 +2,9 @@ import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { FinalPhase } from "./phases.ts";
 
+/** Milliseconds that a job which nobody starts is kept. */
+export const UNSTARTED_LIFETIME_MS = 7 * 24 * 3600 * 1000;
+
 /** What a job waits for in vain: it did not complete, or is not there any more. */
 const FAILED = `SELECT 1 FROM dependencies LEFT JOIN jobs AS other ON other.seq = dependencies.after
   WHERE dependencies.job = ?1 AND met = 0 AND coalesce(other.phase, 'ABORTED') IN ('ERROR', 'ABORTED', 'ARCHIVED')`;
@@ -35,7 +38,11 @@ export class Dependents {
   }
 
   #hold(dependent: number, phase: FinalPhase, at: number): void {
-    const held = this.#database.run("UPDATE jobs SET phase = 'HELD' WHERE seq = ? AND phase = 'QUEUED'", dependent);
+    const held = this.#database.run(
+      "UPDATE jobs SET phase = 'HELD', destruction = coalesce(destruction, ?) WHERE seq = ? AND phase = 'QUEUED'",
+      at + UNSTARTED_LIFETIME_MS,
+      dependent,
+    );
     if (held > 0) this.#decisions.add(dependent, at, "HELD", "reeve", `a job that it waits for is ${phase}`);
   }
 
@@ -48,7 +55,7 @@ export class Dependents {
     this.#database.run("UPDATE OR REPLACE dependencies SET after = ?2 WHERE after = ?1 AND met = 0", old, replacement);
     for (const { job } of waiting) {
       const queued = this.#database.run(
-        `UPDATE jobs SET phase = 'QUEUED', waiting = (SELECT count(*) FROM dependencies WHERE job = ?1 AND met = 0)
+        `UPDATE jobs SET phase = 'QUEUED', destruction = iif(destruction_kept, destruction, NULL), waiting = (SELECT count(*) FROM dependencies WHERE job = ?1 AND met = 0)
           WHERE seq = ?1 AND phase = 'HELD' AND NOT EXISTS (${FAILED})`,
         job,
       );

@@ -30,8 +30,8 @@ interface Entry {
 
 const BUSY_RETRY_MS = 10;
 const FULL_RETRY_MS = 500;
-/** How long a verb tries a locked store, in milliseconds of waits. */
-const BUSY_PATIENCE_MS = 10_000;
+/** How often a verb tries a locked store: about ten seconds, with what SQLite itself waits each time. */
+const BUSY_TRIES = 150;
 
 /**
  * Group commit: what is written in one moment shares one transaction, so that a worker's endings and the claims that
@@ -42,7 +42,7 @@ export class Journal {
   readonly #options: JournalOptions;
   #waiting: Entry[] = [];
   #scheduled = false;
-  #waitedMs = 0;
+  #tries = 0;
   #closed = false;
 
   constructor(database: StoreDatabase, options: JournalOptions) {
@@ -94,8 +94,8 @@ export class Journal {
   }
 
   #committed(batch: readonly Entry[]): void {
-    if (this.#waitedMs > 0) this.#options.onTrouble?.(null);
-    this.#waitedMs = 0;
+    if (this.#tries > 0) this.#options.onTrouble?.(null);
+    this.#tries = 0;
     this.#wakeOthers();
     for (const entry of batch) entry.done();
   }
@@ -113,7 +113,7 @@ export class Journal {
     const trouble = this.#database.trouble(error);
     if (trouble === "mistake") return this.#separate(batch, error);
     const wait = trouble === "full" ? FULL_RETRY_MS : BUSY_RETRY_MS;
-    if (trouble === "broken" || !this.#mayWait(trouble, wait)) return batch.forEach((entry) => entry.fail(error));
+    if (trouble === "broken" || !this.#mayWait(trouble)) return this.#giveUp(batch, error);
     this.#options.onTrouble?.(error);
     this.#waiting.unshift(...batch);
     this.#scheduled = true;
@@ -121,10 +121,15 @@ export class Journal {
     this.#options.clock.after(wait * (0.5 + this.#options.random()), () => this.#flush());
   }
 
-  #mayWait(trouble: "busy" | "full", wait: number): boolean {
-    this.#waitedMs += wait;
+  #giveUp(batch: readonly Entry[], error: unknown): void {
+    this.#tries = 0;
+    for (const entry of batch) entry.fail(error);
+  }
+
+  #mayWait(trouble: "busy" | "full"): boolean {
+    this.#tries += 1;
     if (this.#options.patience === "wait") return true;
-    return trouble === "busy" && this.#waitedMs < BUSY_PATIENCE_MS;
+    return trouble === "busy" && this.#tries < BUSY_TRIES;
   }
 
   /** One write of several was wrong: each gets a transaction of its own, so that only that one fails. */

@@ -91,7 +91,7 @@ export class Steering {
   expire(at: number): number {
     const expired = this.#database
       .statement<{ seq: number }>(
-        "SELECT seq FROM jobs INDEXED BY jobs_expiry WHERE expires_at <= ? AND phase = 'QUEUED'",
+        "SELECT seq FROM jobs INDEXED BY jobs_expiry WHERE expires_at <= ? AND phase = 'QUEUED' AND attempts = 0",
       )
       .all(at);
     const error = { message: "it expired before it was started", type: "transient", cause: "expired" } as const;

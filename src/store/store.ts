@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { Database } from "../runtime/port.ts";
 import { Attempts } from "./attempts.ts";
-import { ChangeFeed, type Topic } from "./changes.ts";
+import { ChangeFeed, type Changes, type Topic } from "./changes.ts";
 import { explain, migrate, StoreDatabase, type Durability } from "./database.ts";
 import { Decisions } from "./decisions.ts";
 import { Dependents } from "./dependents.ts";
@@ -19,7 +19,7 @@ export interface StoreOptions extends Omit<JournalOptions, "onCommit"> {
   readonly durability: Durability;
   readonly openDatabase: (path: string) => Database;
   /** How other processes learn of changes. */
-  readonly changes?: Pick<ChangeFeed, "ring" | "watch">;
+  readonly changes?: Changes;
 }
 
 /**
@@ -29,7 +29,7 @@ export interface StoreOptions extends Omit<JournalOptions, "onCommit"> {
 export class Store {
   readonly location: StoreLocation;
   readonly database: StoreDatabase;
-  readonly changes: Pick<ChangeFeed, "ring" | "watch">;
+  readonly changes: Changes;
   readonly jobs: Jobs;
   readonly outputs: Outputs;
   readonly decisions: Decisions;
@@ -48,6 +48,7 @@ export class Store {
     try {
       const database = new StoreDatabase(options.openDatabase(path), options.durability);
       migrate(database, path);
+      database.opened();
       return new Store(database, options);
     } catch (error) {
       throw explain(error, path);
@@ -109,6 +110,7 @@ export class Store {
   /** What is still waiting to be written is given up. */
   close(): void {
     this.#journal.close();
+    this.changes.close();
     this.database.close();
   }
 }

@@ -1,12 +1,10 @@
 import { nothingThere } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
+import { UNSTARTED_LIFETIME_MS } from "./dependents.ts";
 import type { Context, Inputs, Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import type { FinalPhase, Phase } from "./phases.ts";
-
-/** Milliseconds that a job which nobody starts is kept. */
-const UNSTARTED_LIFETIME_MS = 7 * 24 * 3600 * 1000;
 
 export interface NewJob extends Inputs {
   readonly id: string;

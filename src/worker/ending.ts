@@ -96,7 +96,8 @@ function judgeSpawn(facts: Facts, errno: string): Settlement {
     const verdict = { kind: "release", delayMs: facts.limits.backoffBaseMs } as const;
     return { phase: "QUEUED", verdict, counts: "nothing", error: errorOf(facts) };
   }
-  return NO_PROGRAM.has(errno) ? failed(facts) : buried(facts, "fatal");
+  // As a shell would exit, with what the job's limits say of that.
+  return NO_PROGRAM.has(errno) ? judgeExit(facts, errno === "ENOENT" ? 127 : 126) : buried(facts, "fatal");
 }
 
 /** A failure: once more after a while, as long as the budget lasts. */

@@ -41,7 +41,7 @@ export class CommitChecks {
       else if (!isSame(record.row, row)) {
         changed.push({ record, before: record.row, row });
         record.row = row;
-        record.retriedAs = row.retriedAs;
+        if (row.retriedAs !== null) record.retriedAs.add(row.retriedAs);
       }
     }
     if (rows.length < [...ledger.jobs.values()].filter(({ row, gone }) => row !== null && !gone).length) {
@@ -184,9 +184,9 @@ export class CommitChecks {
   }
 }
 
-/** What could not be ended is said in the error; such a job is never run again. */
+/** What could not be ended, or looked for, is said in the error; such a job is never run again. */
 export function isStuck({ phase, error }: Row): boolean {
-  return isFinal(phase) && (error?.includes("could not be ended") || error?.includes("another pid namespace")) === true;
+  return isFinal(phase) && /could not be ended|another pid namespace|recovery failed/.test(error ?? "");
 }
 
 const describeEnd = ({ endedAt, verdict, error, attempts }: Row): string =>

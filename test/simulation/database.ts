@@ -93,10 +93,7 @@ export class SimulatedDatabase implements Database {
   #begin(statement: () => number): number {
     const { life, disk } = this.#options;
     life.reach("before a transaction");
-    if (life.diskIsBroken) {
-      life.seeBrokenDisk();
-      throw this.#fault(IO_ERROR, "disk I/O error");
-    }
+    if (life.diskIsBroken) throw this.#fault(IO_ERROR, "disk I/O error");
     if (life.world.random.chance(disk.busy)) throw this.#fault(BUSY, "database is locked");
     const begun = statement();
     this.#inTransaction = true;

@@ -78,7 +78,8 @@ async function tell(place: Workplace): Promise<void> {
 /** Those who are there are asked to end; fresh workers do what is left. */
 async function comeToRest(place: Workplace, faults: Faults): Promise<void> {
   const { world, workers } = place;
-  for (const one of workers) if (!one.life.isDead) faults.stop(one);
+  // Whose disk is broken has to end without being asked.
+  for (const one of workers) if (!one.life.isDead && !one.life.diskIsBroken) faults.stop(one);
   await drain(place, 2);
   // What nobody can know of is given up after a while.
   for (let round = 0; round === 0 || (round < MOST_ROUNDS && hasUnknown(place)); round += 1) {

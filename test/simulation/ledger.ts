@@ -28,7 +28,8 @@ export interface JobRecord {
   ranMs: number;
   /** The attempts that were started, each at most once. */
   readonly spawned: Set<number>;
-  retriedAs: string | null;
+  /** The jobs that took its place, one after the other. */
+  readonly retriedAs: Set<string>;
 }
 
 /** What the checks know, by job. */
@@ -51,7 +52,7 @@ export class Ledger {
       lastRanMs: 0,
       ranMs: 0,
       spawned: new Set(),
-      retriedAs: null,
+      retriedAs: new Set(),
     };
     this.jobs.set(spec.id, record);
     return record;
@@ -63,10 +64,8 @@ export class Ledger {
 
   /** Whether the job, or one that took its place, has been seen COMPLETED. */
   hasCompleted(id: string): boolean {
-    for (let record = this.get(id); record;) {
-      if (record.row?.phase === "COMPLETED") return true;
-      record = record.retriedAs === null ? undefined : this.get(record.retriedAs);
-    }
-    return false;
+    const record = this.get(id);
+    if (!record) return false;
+    return record.row?.phase === "COMPLETED" || [...record.retriedAs].some((other) => this.hasCompleted(other));
   }
 }

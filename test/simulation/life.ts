@@ -9,9 +9,6 @@ export class Crashed extends Error {
 /** Timers of a busy machine come late by up to so many milliseconds. */
 const LATE_MS = 3;
 
-/** What runs is killed then; what cannot be is waited for a while. */
-const FAILS_WITHIN_MS = 20_000;
-
 /** One virtual operating system process with everything that belongs to it alone. */
 export class Life {
   readonly name: string;
@@ -24,7 +21,6 @@ export class Life {
   readonly #atDeath: (() => void)[] = [];
   /** Every write fails: its disk is gone. */
   diskIsBroken = false;
-  #hasSeenBrokenDisk = false;
 
   /** @param pointsLeft - crash points that it survives. */
   constructor(name: string, world: World, pointsLeft: number) {
@@ -98,18 +94,6 @@ export class Life {
     if (this.#pointsLeft >= 0) return;
     this.die(`killed ${point}`);
     throw new Crashed(this.name);
-  }
-
-  /** It meets its broken disk, and has to end. */
-  seeBrokenDisk(): void {
-    if (this.#hasSeenBrokenDisk) return;
-    this.#hasSeenBrokenDisk = true;
-    const { world } = this;
-    const since = world.now;
-    world.after(FAILS_WITHIN_MS, null, () => {
-      const isThere = this.wasUndisturbedSince(since);
-      world.check(!isThere, "a worker whose disk is broken ends", () => `${this.name} has seen it at ${since} ms`);
-    });
   }
 
   /** From here on nothing kills it by chance. */

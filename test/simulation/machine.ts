@@ -61,6 +61,7 @@ export class Bells {
   of(life: Life, database: () => SimulatedDatabase | null): Changes {
     const rung = new Map<Topic, number>();
     return {
+      close: () => {},
       ring: (topic) => {
         life.reach("before a ring");
         const { commits = 0, inTransaction = false } = database() ?? {};

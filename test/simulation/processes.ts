@@ -103,9 +103,7 @@ export class SimulatedProcesses implements Processes {
 
   /** Errors that nobody has a plan for. */
   #mayNotWork(): void {
-    if (!this.#life.diskIsBroken) return;
-    this.#life.seeBrokenDisk();
-    throw Object.assign(new Error("input/output error"), { code: "EIO" });
+    if (this.#life.diskIsBroken) throw Object.assign(new Error("input/output error"), { code: "EIO" });
   }
 
   #collect(launch: Launch): Takings {
