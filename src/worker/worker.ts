@@ -1,13 +1,11 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { unreachable } from "../errors.ts";
 import type { JobCounts } from "../events.ts";
-import type { Slot } from "../process/port.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Planner } from "./plan.ts";
 import { stays, type Lock, type Ports, type WorkerSettings } from "./ports.ts";
 import { Recovery } from "./recovery.ts";
+import { Slots } from "./slots.ts";
 import { Stop } from "./stop.ts";
 import { Wake } from "./wake.ts";
 
@@ -21,10 +19,9 @@ export interface WorkerEnd {
 export class Worker {
   readonly #settings: WorkerSettings;
   readonly #ports: Ports;
-  readonly #directory: string;
   readonly #wake: Wake;
   readonly #stop: Stop;
-  readonly #slots: Slot[] = [];
+  readonly #slots: Slots;
   readonly #planner: Planner;
   readonly #maintenance: Maintenance;
   #dispatcher: Dispatcher | null = null;
@@ -40,7 +37,7 @@ export class Worker {
   constructor(settings: WorkerSettings, ports: Ports) {
     this.#settings = settings;
     this.#ports = ports;
-    this.#directory = ports.store.location.worker(settings.id);
+    this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
     this.#planner = new Planner(settings.definitions, settings.environment);
@@ -202,22 +199,14 @@ export class Worker {
   async #begin(): Promise<Lock> {
     const { store, locks, clock, emit } = this.#ports;
     const { id, host, version, concurrency } = this.#settings;
-    const lock = locks.tryTake(this.#directory);
+    const { directory } = this.#slots;
+    const lock = locks.tryTake(directory);
     if (!lock) throw new Error(`the worker id ${id} is in use`);
-    for (let index = 0; index < concurrency; index += 1) this.#newSlot();
-    const { name, pid, bootId, pidNamespace } = host;
-    const place = { id, directory: this.#directory, host: name, pid, bootId, pidNamespace };
-    await store.write(() => store.workers.register({ ...place, startedAt: clock.now(), version, concurrency }));
+    for (let index = 0; index < concurrency; index += 1) this.#slots.add();
+    const row = { ...host, id, directory, host: host.name, startedAt: clock.now(), version, concurrency };
+    await store.write(() => store.workers.register(row));
     emit({ type: "worker started", worker: id, concurrency, store: store.location.directory });
     return lock;
-  }
-
-  #newSlot(): Slot {
-    const directory = join(this.#directory, `slot-${this.#slots.length + 1}`);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const slot = this.#ports.processes.openSlot(directory);
-    this.#slots.push(slot);
-    return slot;
   }
 
   #makeDispatcher(): Dispatcher {
@@ -225,10 +214,10 @@ export class Worker {
       ports: this.#ports,
       worker: this.#settings.id,
       planner: this.#planner,
-      slots: this.#slots,
+      slots: this.#slots.all,
       maxJobs: this.#settings.goal.maxJobs,
       stays: stays(this.#settings.goal),
-      newSlot: () => this.#newSlot(),
+      newSlot: () => this.#slots.add(),
       poke: this.#poke,
       wake: this.#wake.call,
       stop: this.#stop,
@@ -242,14 +231,9 @@ export class Worker {
     if (!this.#stop.faulted && dispatcher.running === 0) {
       await processes.sweep();
       // On a full disk this waits behind the ends of the jobs.
-      if (await this.#inTime(store.write(() => store.workers.unregister(id)))) this.#removeSlots();
+      if (await this.#inTime(store.write(() => store.workers.unregister(id)))) this.#slots.remove();
     }
     if (this.#stop.faulted) throw this.#stop.faulted.of;
     emit({ type: "worker ended", worker: id, counts: dispatcher.counts });
-  }
-
-  #removeSlots(): void {
-    for (const slot of this.#slots) slot.close();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
