@@ -1,4 +1,5 @@
-import { closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Exit, ResourceUsage, Runtime } from "../runtime/port.ts";
@@ -183,13 +184,32 @@ function attemptSpawn(launch: Launch, runtime: Runtime, options: Parameters<Runt
   }
 }
 
+/** So much the arguments and the environment may always have together: execve(2). */
+const ALWAYS_FITS = 128 * 1024;
+
 /** Where the runtime tells the reason only later, what can be seen now is told. */
 function missingProgram(launch: Launch): Error {
-  const program = launch.argv[0] ?? "";
-  const there = program.includes("/") && existsSync(program);
-  return Object.assign(new Error(there ? "it cannot be executed" : "no such program"), {
-    code: there ? "EACCES" : "ENOENT",
-  });
+  return Object.assign(new Error("it did not start"), { code: missingCode(launch) });
+}
+
+function missingCode({ argv, environment, cwd }: Launch): string | undefined {
+  const program = argv[0] ?? "";
+  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
+  const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
+  if (found.length === 0) return "ENOENT";
+  if (!found.some(isExecutable)) return "EACCES";
+  const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
+  return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch (error) {
+    if (codeOf(error) === "EACCES") return false;
+    throw error;
+  }
 }
 
 function explainSpawn(launch: Launch, error: unknown): SpawnFailed {

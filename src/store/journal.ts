@@ -114,7 +114,7 @@ export class Journal {
     if (trouble === "mistake") return this.#separate(batch, error);
     const wait = trouble === "full" ? FULL_RETRY_MS : BUSY_RETRY_MS;
     if (trouble === "broken" || !this.#mayWait(trouble)) return this.#giveUp(batch, error);
-    this.#options.onTrouble?.(error);
+    if (this.#tries === 1) this.#options.onTrouble?.(error);
     this.#waiting.unshift(...batch);
     this.#scheduled = true;
     // The jitter lets processes that met on the lock miss each other next time.

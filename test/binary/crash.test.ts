@@ -66,7 +66,7 @@ forEachForm("a worker that dies or stands still", (form) => {
 
   test("a job that is lost again and again is given up", async () => {
     await using place = new Place(form);
-    const id = await place.submit("--max-lost", "2", ...sh("touch began.$REEVE_ATTEMPT; echo said; exec sleep 1000"));
+    const id = await place.submit("--max-lost", "2", ...sh("echo said; touch began.$REEVE_ATTEMPT; exec sleep 1000"));
     for (const attempt of [1, 2]) {
       const worker = await place.worker();
       await eventually("it runs", () => readdirSync(place.of()).includes(`began.${attempt}`));
@@ -98,8 +98,8 @@ forEachForm("a worker that dies or stands still", (form) => {
   test("a worker that is stopped keeps its jobs through several recovery passes, and finishes them afterwards", async () => {
     await using place = new Place(form);
     place.write("reeve.toml", '[worker]\nrecovery_interval = "50ms"\n');
-    const wait = sh("echo $$ > pid.$1; while [ ! -e go.$1 ]; do sleep 0.02; done; echo $1 >> ran", "NAME");
-    const submit = (name: string): Promise<string> => place.submit("--max-lost", "1", ...wait.with(-1, name));
+    const wait = "echo $$ > pid.$1; while [ ! -e go.$1 ]; do sleep 0.02; done; echo $1 >> ran";
+    const submit = (name: string): Promise<string> => place.submit("--max-lost", "1", ...sh(wait, name));
     const one = ["--concurrency", "1"];
 
     const ofStopped = await submit("stopped");

@@ -1,4 +1,4 @@
-import { describe } from "bun:test";
+import { describe, setDefaultTimeout } from "bun:test";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,6 +7,9 @@ const MAIN = join(ROOT, "src/main.ts");
 /** Another binary than the one that is built here: the tests take it as it is. */
 const GIVEN = process.env["REEVE_TEST_BINARY"];
 const BINARY = GIVEN ?? join(ROOT, "dist/reeve");
+
+/** For one test, in milliseconds: the machine may be busy. */
+const PATIENCE_MS = 120_000;
 
 /** What one form of the program cannot do, with the reason. Everything else holds for all of them. */
 export const EXCEPTIONS = {
@@ -41,6 +44,8 @@ export const FORMS: readonly Form[] = [
 
 /** The same tests for each form of the program. */
 export function forEachForm(title: string, tests: (form: Form) => void): void {
+  // It holds for the file that calls it.
+  setDefaultTimeout(PATIENCE_MS);
   describe.each(FORMS.map((form) => [form.name, form] as const))(`${title} (%s)`, (_name, form) => tests(form));
 }
 

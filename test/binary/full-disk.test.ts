@@ -35,8 +35,8 @@ forEachForm("a store whose disk is full", (form) => {
     expect(refused.stderr).toMatch(
       /^reeve: the disk of the store .* is full; nothing was recorded\n {2}make room, then try again\n$/,
     );
-    expect((await place.list()).map(({ jobId }) => jobId)).toEqual([first]);
     makeRoom();
+    expect((await place.list()).map(({ jobId }) => jobId)).toEqual([first]);
     const second = await place.submit("--body-file", "body", "--", "true");
     expect((await place.list()).map(({ jobId }) => jobId)).toEqual([second, first]);
     expect(await place.drain()).toMatchObject({ code: 0 });

@@ -1,4 +1,3 @@
-import { setDefaultTimeout } from "bun:test";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { codeOf } from "../../src/errors.ts";
 import type { JobDocument } from "../../src/uws/document.ts";
@@ -8,8 +7,6 @@ import { temporaryDirectory, type TemporaryDirectory } from "../support/temporar
 import type { Form } from "./forms.ts";
 
 export const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-setDefaultTimeout(120_000);
 
 /** No command of these tests takes so long, in milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -110,7 +107,6 @@ export class Place implements AsyncDisposable {
       stderr: err,
     });
     for (const descriptor of [out, err]) closeSync(descriptor);
-    const text = (file: string): string => readFileSync(file, "utf8");
     const ended = child.exited.then(() => {
       this.#running.delete(child.pid);
       return { code: child.exitCode, signal: child.signalCode, stdout: text(files[0]), stderr: text(files[1]) };
@@ -222,6 +218,8 @@ export class Place implements AsyncDisposable {
     this.#root[Symbol.dispose]();
   }
 }
+
+const text = (file: string): string => readFileSync(file, "utf8");
 
 function pids(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);

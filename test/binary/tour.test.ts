@@ -8,6 +8,10 @@ import { Place, sh } from "./place.ts";
 const ID = /^[a-z2-7]{20}\n$/;
 const HELLO = sh('echo hello; date > "$REEVE_RESULTS/when.txt"');
 
+/** A command that says in which order it came. */
+const say = (word: string): string[] => ["sh", "-c", `echo ${word} >> order`];
+const named = (word: string) => ({ command: say(word), name: word });
+
 forEachForm("what a user does first", (form) => {
   test("submit prints an id and nothing else, and leaves nothing beside the store", async () => {
     await using place = new Place(form);
@@ -77,12 +81,11 @@ forEachForm("what a user does first", (form) => {
 
   test("within a batch a job may wait for another by its name", async () => {
     await using place = new Place(form);
-    const say = (word: string) => ({ command: ["sh", "-c", `echo ${word} >> order`], name: word });
-    const zeroth = await place.submit("--", ...say("zeroth").command);
+    const zeroth = await place.submit("--", ...say("zeroth"));
     await place.submitBatch([
-      { ...say("first"), after: zeroth },
-      { ...say("second"), after: "first" },
-      { ...say("third"), after: ["first", "second"], priority: 9 },
+      { ...named("first"), after: zeroth },
+      { ...named("second"), after: "first" },
+      { ...named("third"), after: ["first", "second"], priority: 9 },
     ]);
     expect(await place.drain("--concurrency", "2")).toMatchObject({ code: 0 });
     expect(place.lines("order")).toEqual(["zeroth", "first", "second", "third"]);
@@ -265,7 +268,6 @@ forEachForm("what a user does first", (form) => {
   test("delays, expiry, priorities, dedupe keys, --once, --max-jobs and --idle-exit", async () => {
     await using place = new Place(form);
     expect(await place.reeve("work", "--once")).toMatchObject({ code: 3 });
-    const say = (word: string) => ["sh", "-c", `echo ${word} >> order`];
     const delayed = await place.submit("--delay", "1h", "--", ...say("delayed"));
     const expired = await place.submit("--expires", "1ms", "--", ...say("expired"));
     const low = await place.submit("--", ...say("low"));

@@ -3,7 +3,7 @@ import { Crashed, Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import { PROGRAM_NAMES } from "./programs.ts";
 import type { NewJob } from "../../src/store/submission.ts";
-import { isHeldByWorker } from "../../src/store/phases.ts";
+import { isHeldByWorker, type Phase } from "../../src/store/phases.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Job } from "../../src/store/job.ts";
 import { removeFiles } from "../../src/worker/reaper.ts";
@@ -37,14 +37,25 @@ export class Users {
 
   act(): void {
     const { ledger } = this.#place;
-    const ids = [...ledger.jobs.keys()];
     const dice = this.#random.next();
-    if (ids.length === 0 || dice < 0.6) return this.submit();
-    const id = this.#random.pick(ids);
-    if (dice < 0.72) this.#abort(id);
-    else if (dice < 0.82) this.#start(id);
-    else if (dice < 0.93) this.#retry(id);
-    else this.#delete(id);
+    if (ledger.jobs.size === 0 || dice < 0.5) return this.submit();
+    if (dice < 0.64) this.#abort(this.#pick(["EXECUTING", "UNKNOWN"]));
+    else if (dice < 0.72) this.#start(this.#pick(["PENDING", "HELD"]));
+    else if (dice < 0.86) this.#retry(this.#pick(["ERROR", "ABORTED"]));
+    else this.#delete(this.#random.chance(0.3) ? this.#newest() : this.#pick([]));
+  }
+
+  /** Mostly a job in one of these phases, where there is one. */
+  #pick(phases: readonly Phase[]): string {
+    const { jobs } = this.#place.ledger;
+    const fitting = [...jobs].filter(([, { row, gone }]) => row && !gone && phases.includes(row.phase));
+    const [id] = this.#random.pick(fitting.length > 0 && this.#random.chance(0.8) ? fitting : [...jobs]);
+    return id;
+  }
+
+  /** What follows it must not be taken for it. */
+  #newest(): string {
+    return [...this.#place.ledger.jobs.keys()].at(-1) ?? "";
   }
 
   submit(): void {
@@ -147,7 +158,7 @@ function newJob({ world, ledger }: Workplace): NewJob {
   const { random } = world;
   const definition = random.chance(0.2) ? random.pick([...DEFINITIONS.keys()]) : null;
   const now = world.wall();
-  const after = random.chance(0.25) ? [...ledger.jobs.keys()].filter(() => random.chance(0.15)).slice(-3) : [];
+  const after = random.chance(0.35) ? [...ledger.jobs.keys()].slice(-8).filter(() => random.chance(0.3)) : [];
   const there = after.filter((id) => ledger.get(id)?.row && !ledger.get(id)?.gone);
   return {
     id: random.hex(32),

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { argumentProblem } from "../../config/argument-text.ts";
 import { DEFAULT_LIMITS, type Definition, type Limits } from "../../config/definition.ts";
 import { checkParameters } from "../../config/parameters.ts";
+import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../../config/template.ts";
 import { shown, suggestion } from "../../config/wording.ts";
 import { codeOf, messageOf, usageError } from "../../errors.ts";
 import { submittedEnvironment, type Environment } from "../../process/environment.ts";
@@ -123,10 +124,12 @@ function definitionPart(request: JobRequest, name: string, around: Surroundings)
   const definition = around.definitions.get(name) ?? refuseUnknown(name, [...around.definitions.keys()]);
   refuseOverrides(request, name);
   const { executionDuration } = definition.limits;
+  const values = valuesOf(definition, request, around.cwd);
+  refuseUnfit(definition, values, bodyOf(request, around.cwd));
   return {
     definition: name,
     command: null,
-    parameters: parametersOf(definition, request, around.cwd),
+    parameters: parametersOf(values),
     context: { kind: "definition" },
     executionDuration: seconds(request.executionDurationMs) ?? executionDuration,
   };
@@ -155,23 +158,28 @@ function refuseOverrides(request: JobRequest, name: string): void {
   throw usageError(`\`${first}\` is for plain commands; the definition ${name} has its own`, "set it in reeve.toml");
 }
 
-function parametersOf(definition: Definition, request: JobRequest, cwd: string): Parameter[] {
+function valuesOf(definition: Definition, request: JobRequest, cwd: string): Map<string, ParameterValue> {
   const files = request.files.map((one) => ({ ...one, file: existingFile(one.name, one.file ?? "", cwd) }));
-  const checked = checkParameters(definition, [...request.parameters, ...files]);
-  return [...checked].map(
-    ([
-      name,
-      {
-        value,
-        definition: { kind, secret },
-      },
-    ]) => ({
-      name,
-      values: [value].flat(),
-      file: kind === "file",
-      secret,
-    }),
-  );
+  return checkParameters(definition, [...request.parameters, ...files]);
+}
+
+/** What no worker could run is refused here, where somebody reads it. */
+function refuseUnfit(definition: Definition, parameters: Map<string, ParameterValue>, body: Uint8Array | null): void {
+  try {
+    expandTemplate(compileTemplate(definition.command), { parameters, body, attributes: {} });
+  } catch (error) {
+    if (error instanceof Rejection) throw usageError(error.message);
+    throw error;
+  }
+}
+
+function parametersOf(values: Map<string, ParameterValue>): Parameter[] {
+  return [...values].map(([name, { value, definition }]) => ({
+    name,
+    values: [value].flat(),
+    file: definition.kind === "file",
+    secret: definition.secret,
+  }));
 }
 
 function existingFile(name: string, path: string, cwd: string): string {
