@@ -47,7 +47,7 @@ export class Recovery {
   async #recover(dead: WorkerRow): Promise<void> {
     const { store, emit } = this.#options.ports;
     const jobs = store.workers.jobsOf(dead.id);
-    const left = await Promise.all(jobs.map((job) => this.#recoverJob(job, dead)));
+    const left = await this.#recoverAll(jobs, dead);
     if (jobs.length > 0) emit({ type: "recovered", worker: dead.id, jobs: jobs.length - left.filter(Boolean).length });
     // What is unknown is looked at again with the next pass, and needs the slots until then.
     if (left.includes(true)) return;
@@ -56,6 +56,15 @@ export class Recovery {
       store.wakeWorkers();
     });
     rmSync(dead.directory, { recursive: true, force: true });
+  }
+
+  /** All have been seen to before the dead worker's lock is given up, whatever goes wrong with one. */
+  async #recoverAll(jobs: readonly Job[], dead: WorkerRow): Promise<boolean[]> {
+    const ends = await Promise.allSettled(jobs.map((job) => this.#recoverJob(job, dead)));
+    return ends.map((end) => {
+      if (end.status === "rejected") throw end.reason;
+      return end.value;
+    });
   }
 
   /** True: nothing can be said of it yet. */

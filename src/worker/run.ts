@@ -56,6 +56,8 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
 
   const warnings = warningsOf(outcome);
   const recorded = store.write(() => {
+    // Another worker may take at once what this one puts back.
+    if (judged.phase === "QUEUED") store.wakeWorkers();
     for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
     return store.attempts.end(job, end, judged, context.worker);
   });

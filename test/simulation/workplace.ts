@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync, mkdtempSync, existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
@@ -63,7 +63,7 @@ export class Workplace {
     this.#mutation = mutation;
     this.#location = new StoreLocation(this.#directory);
     mkdirSync(this.#location.workers, { recursive: true });
-    copyFileSync(template(), this.#location.database);
+    writeFileSync(this.#location.database, emptyStore());
     this.observer = new Observer(this.#location.database);
     this.bells = new Bells(world);
     this.locks = new LockTable((life) =>
@@ -222,14 +222,12 @@ export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
   ]),
 );
 
-let emptyStore: string | null = null;
+let template: Uint8Array | null = null;
 
-/** An empty store of this version, made once. */
-function template(): string {
-  if (emptyStore !== null) return emptyStore;
-  const directory = temporaryPlace();
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const location = new StoreLocation(directory);
+/** The file of an empty store of this version, made once. */
+function emptyStore(): Uint8Array {
+  if (template !== null) return template;
+  const location = new StoreLocation(temporaryPlace());
   Store.open({
     location,
     durability: "normal",
@@ -238,6 +236,7 @@ function template(): string {
     random: () => 0,
     patience: "fail",
   }).close();
-  emptyStore = location.database;
-  return emptyStore;
+  template = readFileSync(location.database);
+  rmSync(location.directory, { recursive: true, force: true });
+  return template;
 }
