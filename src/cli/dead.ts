@@ -31,7 +31,7 @@ export async function run({ args: [name = "list", ...ids], options }: Invocation
   if (ids.length > 0) throw usageError("`reeve dead list` takes no id", "`reeve dead show ID` shows one");
   return withExistingStore(
     options,
-    (context) => list(context, ids, options),
+    (context) => context.store.reading(() => list(context, ids, options)),
     () => tellNone(options),
   );
 }

@@ -19,7 +19,7 @@ export async function run({ options }: Invocation): Promise<number> {
   const filter = filterOf(options);
   return withExistingStore(
     options,
-    (context) => show(context, filter, options),
+    (context) => context.store.reading(() => show(context, filter, options)),
     async () => {
       if (options.flag("json")) await print("[]\n");
       else remark("no jobs: there is no store yet");

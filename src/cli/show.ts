@@ -15,7 +15,9 @@ import { print } from "./streams.ts";
 
 /** `reeve show`: all that is known of one job. */
 export async function run({ args: [prefix = ""], options }: Invocation): Promise<number> {
-  return withExistingStore(options, (context) => showJob(context, context.store.jobs.byPrefix(prefix), options));
+  return withExistingStore(options, (context) =>
+    context.store.reading(() => showJob(context, context.store.jobs.byPrefix(prefix), options)),
+  );
 }
 
 /** Prints a job as the options want it. */

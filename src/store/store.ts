@@ -81,6 +81,16 @@ export class Store {
     return this.#journal.write(work);
   }
 
+  /** Runs reads that must see one moment, also where somebody forgets a job meanwhile. Nothing may be written in it. */
+  async reading<T>(work: () => Promise<T>): Promise<T> {
+    this.database.run("BEGIN");
+    try {
+      return await work();
+    } finally {
+      this.database.run("COMMIT");
+    }
+  }
+
   /** Within a transaction: workers are to be woken after its commit. */
   wakeWorkers(): void {
     this.#ringWorkers = true;

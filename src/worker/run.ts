@@ -1,13 +1,13 @@
 import { factsEnvironment } from "../process/environment.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type Takings } from "../process/port.ts";
-import { codeOf, messageOf, unreachable } from "../errors.ts";
-import { LeaseLost, type Queue } from "../queue/port.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import type { Exit } from "../runtime/port.ts";
-import type { AttemptEnd, Ending, Settlement, Verdict } from "../store/job.ts";
+import type { AttemptEnd, Ending, Settlement } from "../store/job.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
 import { judge, judgeStuck, mayBeOfAStop } from "./ending.ts";
 import type { Plan } from "./plan.ts";
 import type { Ports } from "./ports.ts";
+import { tell } from "./tell.ts";
 
 /** What a run asks of the worker that it belongs to. */
 export interface RunContext {
@@ -67,7 +67,7 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   repeat(active.started, warnings, outcome.takings, context.ports);
   context.ended(active, end, settlement);
 
-  if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context);
+  if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context.ports);
 }
 
 /** What was wrong with what the job said; beside exit 0 an error of its own is no more than that. */
@@ -223,29 +223,4 @@ function attemptEnd(active: ActiveJob, { ending, endedAt, ranMs, pid, usage, tak
     results: takings.results,
     progress: takings.progress,
   };
-}
-
-/** Telling never runs a job again: what cannot be told is told by the recorded verdict when the message comes back. */
-async function tell(queue: Queue, receipt: string, verdict: Verdict, { ports }: RunContext): Promise<void> {
-  try {
-    await tellOnce(queue, receipt, verdict);
-  } catch (error) {
-    if (!(error instanceof LeaseLost)) throw error;
-    ports.emit({ type: "trouble", what: error.message });
-  }
-}
-
-function tellOnce(queue: Queue, receipt: string, verdict: Verdict): Promise<void> {
-  switch (verdict.kind) {
-    case "acknowledge":
-      return queue.acknowledge(receipt);
-    case "release":
-      return queue.release(receipt, verdict.delayMs);
-    case "bury":
-      return queue.bury(receipt, verdict.reason);
-    case "leave":
-      return Promise.resolve();
-    default:
-      return unreachable(verdict);
-  }
 }

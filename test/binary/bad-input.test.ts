@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
-import { eventually } from "../support/eventually.ts";
+import { eventually, stays } from "../support/eventually.ts";
 import { smallDisk } from "../support/filesystems.ts";
 import { forEachForm, type Form } from "./forms.ts";
 import { Place, sh, type Done, type Manner } from "./place.ts";
@@ -284,7 +284,7 @@ forEachForm("a store that is not as it should be", (form) => {
     database.run("BEGIN IMMEDIATE");
     const submit = place.start(["submit", "--quiet", "--", "true"]);
     await eventually("it has begun", () => place.processes().length === 1);
-    await Bun.sleep(300);
+    await stays("it waits", () => place.processes().length === 1, 300);
     database.run("COMMIT");
     database.close();
     expect(await submit.ended).toMatchObject({ code: 0 });
