@@ -1,12 +1,10 @@
+import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
 import type { AttemptEnd, Cause, Ending, Job, Settlement, VerdictKind } from "./job.ts";
 import { abortedBy, detailOf, exitCodeOf } from "./endings.ts";
 import type { Outputs } from "./outputs.ts";
-
-/** Milliseconds that an ended job is kept, unless its client said otherwise. */
-const ENDED_LIFETIME_MS = 7 * 24 * 3600 * 1000;
 
 export interface Attempt {
   readonly number: number;

@@ -1,9 +1,7 @@
+import { UNSTARTED_LIFETIME_MS } from "./lifetimes.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { FinalPhase } from "./phases.ts";
-
-/** Milliseconds that a job which nobody starts is kept. */
-export const UNSTARTED_LIFETIME_MS = 7 * 24 * 3600 * 1000;
 
 /** What a job waits for in vain: it did not complete, or is not there any more. */
 const FAILED = `SELECT 1 FROM dependencies LEFT JOIN jobs AS other ON other.seq = dependencies.after

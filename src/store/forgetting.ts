@@ -1,12 +1,10 @@
+import { TOMBSTONE_MS } from "./lifetimes.ts";
 import { rmSync } from "node:fs";
 import type { StoreDatabase } from "./database.ts";
 import type { Dependents } from "./dependents.ts";
 import { JOB_COLUMNS, type Job } from "./job.ts";
 import type { StoreLocation } from "./location.ts";
 import { isFinal, type Phase } from "./phases.ts";
-
-/** Milliseconds for which a queue may still deliver a message: SQS keeps one for 14 days at the most. */
-const TOMBSTONE_MS = 14 * 24 * 3600 * 1000;
 
 /** Jobs that no worker can have. */
 const IDLE = new Set<Phase>(["PENDING", "QUEUED", "HELD", "COMPLETED", "ERROR", "ABORTED", "ARCHIVED"]);

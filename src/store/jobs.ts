@@ -2,7 +2,7 @@ import { nothingThere, usageError } from "../errors.ts";
 import type { SqlValue } from "../runtime/port.ts";
 import type { StoreDatabase } from "./database.ts";
 import { JOB_COLUMNS, type Context, type Inputs, type Job, type Parameter } from "./job.ts";
-import { PHASES, type Phase } from "./phases.ts";
+import type { Phase } from "./phases.ts";
 
 export interface Filter {
   /** None: all but ARCHIVED. */
@@ -141,6 +141,3 @@ function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
   const limit = filter.last === null ? "" : " LIMIT ? + 0";
   return { sql: `${parts.join(" UNION ALL ")} ORDER BY createdAt DESC, seq DESC${limit}`, values };
 }
-
-/** For a filter on every phase there is. */
-export const ANY_PHASE: readonly Phase[] = PHASES;

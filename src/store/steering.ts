@@ -1,3 +1,4 @@
+import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import { nothingThere, ReeveError, EXIT } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
@@ -5,9 +6,6 @@ import type { Dependents } from "./dependents.ts";
 import type { Job, JobError } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import { isFinal, isHeldByWorker, phasesBefore, type Phase } from "./phases.ts";
-
-const DAY_MS = 24 * 3600 * 1000;
-const ENDED_LIFETIME_MS = 7 * DAY_MS;
 
 /** What people and programs ask of jobs from outside. To be called within a transaction. */
 export class Steering {

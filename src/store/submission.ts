@@ -1,7 +1,7 @@
 import { nothingThere } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
-import { UNSTARTED_LIFETIME_MS } from "./dependents.ts";
+import { UNSTARTED_LIFETIME_MS } from "./lifetimes.ts";
 import type { Context, Inputs, Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import type { FinalPhase, Phase } from "./phases.ts";
