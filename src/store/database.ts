@@ -18,6 +18,7 @@ export type Durability = "full" | "normal";
 const BUSY_MS = 50;
 /** The same while the store is opened: another process may be making it, and nothing runs here yet. */
 const OPENING_BUSY_MS = 10_000;
+const RETRY_MS = 5;
 
 /**
  * One connection, with its statements prepared once and kept. Whoever meets a lock tries again later by a timer.
@@ -30,10 +31,22 @@ export class StoreDatabase {
     this.#database = database;
     // Before the journal mode, which itself may meet a lock.
     database.exec(`PRAGMA busy_timeout = ${OPENING_BUSY_MS}`);
-    database.exec("PRAGMA journal_mode = WAL");
+    this.#untilUnlocked(() => database.exec("PRAGMA journal_mode = WAL"));
     database.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     database.exec("PRAGMA foreign_keys = ON");
     database.exec("PRAGMA wal_autocheckpoint = 4000");
+  }
+
+  /** Of processes that change the mode at once SQLite lets none wait for the other, so it is tried again here. */
+  #untilUnlocked(work: () => void): void {
+    for (let waited = 0; ; waited += RETRY_MS) {
+      try {
+        return work();
+      } catch (error) {
+        if (this.trouble(error) !== "busy" || waited >= OPENING_BUSY_MS) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+      }
+    }
   }
 
   statement<Row>(sql: string): Statement<Row> {
