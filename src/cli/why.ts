@@ -13,8 +13,8 @@ import { print } from "./streams.ts";
 /** `reeve why`: what was decided on a job, by whom, and what it waits for now. */
 export async function run({ args: [prefix = ""], options }: Invocation): Promise<number> {
   return withExistingStore(options, async (context) => {
-    const job = context.store.jobs.byPrefix(prefix);
-    const explanation = await explainJob(context, job);
+    const { store } = context;
+    const explanation = await store.reading(() => explainJob(context, store.jobs.byPrefix(prefix)));
     const screen = screenOf(options);
     if (options.flag("json")) await printJson(toDocument(explanation));
     else await print(page(explanation, screen));

@@ -25,10 +25,13 @@ const RETRY_MS = 5;
  */
 export class StoreDatabase {
   readonly #database: Database;
+  readonly #path: string | null;
   readonly #statements = new Map<string, Statement<unknown>>();
 
-  constructor(database: Database, durability: Durability) {
+  /** `path`: where its file is, to see whether its disk is full; null: nowhere. */
+  constructor(database: Database, durability: Durability, path: string | null = null) {
     this.#database = database;
+    this.#path = path;
     // Before the journal mode, which itself may meet a lock.
     database.exec(`PRAGMA busy_timeout = ${OPENING_BUSY_MS}`);
     this.#untilUnlocked(() => database.exec("PRAGMA journal_mode = WAL"));
@@ -95,7 +98,8 @@ export class StoreDatabase {
   trouble(error: unknown): DatabaseTrouble {
     const code = this.#database.resultCode(error);
     if (code === RESULT.busy || code === RESULT.locked) return "busy";
-    if (code === RESULT.full || codeOf(error) === "ENOSPC") return "full";
+    const isFull = code === RESULT.full || codeOf(error) === "ENOSPC";
+    if (isFull || (this.#path !== null && isFullUnsaid(messageOf(error), this.#path))) return "full";
     const broken = [RESULT.io, RESULT.corrupt, RESULT.notDatabase, RESULT.readonly, RESULT.cannotOpen];
     return code !== null && broken.includes(code) ? "broken" : "mistake";
   }

@@ -46,7 +46,7 @@ export class Store {
   static open(options: StoreOptions): Store {
     const path = options.location.database;
     try {
-      const database = new StoreDatabase(options.openDatabase(path), options.durability);
+      const database = new StoreDatabase(options.openDatabase(path), options.durability, path);
       migrate(database, path);
       database.opened();
       return new Store(database, options);
