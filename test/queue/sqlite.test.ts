@@ -1,22 +1,12 @@
+import { endOfAttempt } from "../support/attempt-end.ts";
 import { describe, expect, test } from "bun:test";
 import type { Message } from "../../src/queue/port.ts";
-import type { AttemptEnd, Job, Settlement } from "../../src/store/job.ts";
+import type { Job, Settlement } from "../../src/store/job.ts";
 import { receive } from "../contract/queue.ts";
 import { sqliteHarness, type SqliteHarness } from "../support/sqlite-queue.ts";
 import { newJob, only } from "../support/temporary.ts";
 
-const END: AttemptEnd = {
-  ending: { kind: "exited", code: 1 },
-  cause: null,
-  endedAt: 0,
-  pid: 1,
-  userMicroseconds: null,
-  systemMicroseconds: null,
-  peakBytes: null,
-  outputs: [],
-  results: [],
-  progress: null,
-};
+const END = endOfAttempt(1, 0);
 
 const PUT_BACK: Settlement = {
   phase: "QUEUED",

@@ -1,6 +1,7 @@
+import { endOfAttempt } from "../support/attempt-end.ts";
 import { describe, expect, test } from "bun:test";
 import { SqliteQueue } from "../../src/queue/sqlite.ts";
-import type { AttemptEnd, Job, Settlement } from "../../src/store/job.ts";
+import type { Job, Settlement } from "../../src/store/job.ts";
 import { isFinal, isHeldByWorker, isPhase, PHASES, phasesBefore, type Phase } from "../../src/store/phases.ts";
 import { receive } from "../contract/queue.ts";
 import { newJob, only, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
@@ -46,18 +47,7 @@ async function jobIn(phase: Phase, { store, submit, job }: TemporaryStore): Prom
   return job(submitted);
 }
 
-const END: AttemptEnd = {
-  ending: { kind: "exited", code: 0 },
-  cause: null,
-  endedAt: 3000,
-  pid: 1,
-  userMicroseconds: null,
-  systemMicroseconds: null,
-  peakBytes: null,
-  outputs: [],
-  results: [],
-  progress: null,
-};
+const END = endOfAttempt(0, 3000);
 
 const SETTLEMENTS: readonly Settlement[] = [
   { phase: "COMPLETED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null },

@@ -1,21 +1,11 @@
+import { endOfAttempt } from "../support/attempt-end.ts";
 import { describe, expect, test } from "bun:test";
 import { SqliteQueue } from "../../src/queue/sqlite.ts";
 import type { AttemptEnd, Job, Settlement } from "../../src/store/job.ts";
 import { receive } from "../contract/queue.ts";
 import { existing, newJob, only, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
 
-const END: AttemptEnd = {
-  ending: { kind: "exited", code: 0 },
-  cause: null,
-  endedAt: 9000,
-  pid: 1,
-  userMicroseconds: null,
-  systemMicroseconds: null,
-  peakBytes: null,
-  outputs: [],
-  results: [],
-  progress: null,
-};
+const END = endOfAttempt(0, 9000);
 const COMPLETED: Settlement = { phase: "COMPLETED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null };
 const PUT_BACK: Settlement = {
   phase: "QUEUED",
