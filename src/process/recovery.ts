@@ -44,5 +44,6 @@ function judgeFromOutside(attempt: DeadAttempt, files: SlotFiles | null): string
 function takeIn(attempt: DeadAttempt, files: SlotFiles | null): Remains {
   const leader = files?.leaderOf(attempt);
   if (!files || !leader) return { kind: "gone", pid: null, started: false, takings: NOTHING };
-  return { kind: "gone", pid: leader.pid, started: true, takings: files.collect(attempt, true) };
+  const pid = leader.pid > 1 ? leader.pid : null;
+  return { kind: "gone", pid, started: true, takings: files.collect(attempt, true) };
 }

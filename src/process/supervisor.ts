@@ -55,6 +55,9 @@ export class FileSlot implements Slot {
   }
 }
 
+/** No process has this number, and no signal goes to it. */
+const NOBODY = { pid: 0, startTime: 0 };
+
 /** One main process and all that comes of it. */
 class ProcessTree implements RunningTree {
   readonly pid: number;
@@ -70,6 +73,8 @@ class ProcessTree implements RunningTree {
     const ended = Promise.withResolvers<Exit>();
     this.#files = files;
     this.#supervision = supervision;
+    // Before the spawn: what the tree writes belongs to this attempt, also when we are killed in the middle.
+    files.identify(launch, NOBODY);
     this.pid = spawn(launch, files, supervision, (exit) => {
       this.#exited = true;
       supervision.orphans.left(this.pid);
