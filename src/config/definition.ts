@@ -10,6 +10,39 @@ export type StopSignal = (typeof STOP_SIGNALS)[number];
 /** What becomes of a job that did not fail by itself: it is put back, or counts as failed. */
 export type PutBack = "release" | "fail";
 
+/** How a job's processes are kept apart from the others: not at all, or in a pid namespace with an init of its own. */
+export const ISOLATIONS = ["none", "pid"] as const;
+
+export type Isolation = (typeof ISOLATIONS)[number];
+
+/** How much of the machine a job's processes may have. What is absent is not bounded by us. */
+export interface ResourceLimits {
+  /** Bytes, of the whole tree. */
+  memoryBytes?: number;
+  /** Processors, of the whole tree. */
+  cpus?: number;
+  /** Processes at once, of the whole tree. */
+  processes?: number;
+  /** Seconds of processor time, of each process. */
+  cpuSeconds?: number;
+  /** Open descriptors, of each process. */
+  openFiles?: number;
+  /** Bytes, of each file that is written. */
+  fileSizeBytes?: number;
+  /** From -20 to 19, see nice(2). */
+  nice?: number;
+  /** See umask(2). */
+  umask?: number;
+  /** A user's name or number; its processes run as that one. */
+  user?: string;
+  /** A group's name or number; else the user's own group. */
+  group?: string;
+  /** Those of the above that are done without where they cannot be had. */
+  optional: readonly ResourceName[];
+}
+
+export type ResourceName = Exclude<keyof ResourceLimits, "optional">;
+
 /** Everything that bounds a job's run. Jobs without a definition have limits as well. */
 export interface Limits {
   /** Milliseconds one attempt may take; null is no limit. */
@@ -35,7 +68,23 @@ export interface Limits {
   /** Milliseconds: no backoff is longer. */
   backoffCapMs: number;
   output: OutputMode;
+  /** Bytes of output that are kept of one attempt, from its beginning and its end; null: all. */
+  outputLimitBytes: number | null;
+  /** When each line was written is kept, too. */
+  timestamps: boolean;
   stopSignal: StopSignal;
+  /** Milliseconds that a job may go on by itself when its worker stops. */
+  finishMs: number;
+  /** What becomes of a job that a stop of its worker made exit with 0. */
+  termExitZero: "release" | "completed";
+  /** Milliseconds that one try of the exit handler may take. */
+  exitHandlerMs: number;
+  /** What the main process left running lives on. */
+  keepDescendants: boolean;
+  isolate: Isolation;
+  /** It goes on when its worker ends; the next worker adopts it. */
+  outlive: boolean;
+  resources: ResourceLimits;
 }
 
 /** The limits of a job that nothing was said about, on the embedded queue. */
@@ -53,7 +102,16 @@ export const DEFAULT_LIMITS: Limits = {
   backoffBaseMs: 5000,
   backoffCapMs: 900_000,
   output: "log",
+  outputLimitBytes: null,
+  timestamps: false,
   stopSignal: "TERM",
+  finishMs: 0,
+  termExitZero: "release",
+  exitHandlerMs: 30_000,
+  keepDescendants: false,
+  isolate: "none",
+  outlive: false,
+  resources: { optional: [] },
 };
 
 /** The kinds of parameter; `strings` is a list of them. */

@@ -1,4 +1,5 @@
 import type { Parameter } from "../store/job.ts";
+import type { TreeName } from "./port.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,8 +51,12 @@ export interface Facts {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** The environment entry by which every process of a job is known. */
-export const cookieOf = (job: string): string => `REEVE_JOB_ID=${job}`;
+/** The variable by which every process of a tree is known. Its value is in no other process's environment. */
+export const TREE_VARIABLE = "REEVE_TREE";
+
+/** Its value for one tree: the job's own, or what is started beside it. */
+export const cookieOf = ({ job, attempt, role }: TreeName): string =>
+  role === "job" ? `${job}.${attempt}` : `${job}.${attempt}.exit`;
 
 export function factsEnvironment(facts: Facts): Record<string, string> {
   const environment: Record<string, string> = {

@@ -1,11 +1,13 @@
-import type { StopSignal, OutputMode } from "../config/definition.ts";
+import type { Limits, StopSignal } from "../config/definition.ts";
 import type { Output, Result } from "../store/job.ts";
 import type { Exit } from "../runtime/port.ts";
 
-/** What names the tree of one attempt, for whoever looks for it in the system. */
+/** What names one tree of processes, for whoever looks for it in the system. */
 export interface TreeName {
   readonly job: string;
   readonly attempt: number;
+  /** What an attempt starts beside the job itself has a tree of its own, so that one can be ended without the other. */
+  readonly role: "job" | "exit handler";
 }
 
 /** Everything that an attempt's main process is started with. */
@@ -14,9 +16,16 @@ export interface Launch extends TreeName {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly body: Uint8Array | null;
-  readonly output: OutputMode;
+  /** What of them concerns processes and output. */
+  readonly limits: Limits;
   /** The directory that is kept for the job when something is in it. */
   readonly jobDirectory: string;
+}
+
+/** How a main process ended, and what else the system knows of it. */
+export interface TreeExit extends Exit {
+  /** The kernel killed for want of memory: of the job's own, or of the machine's. Absent: not that it is known. */
+  readonly outOfMemory?: "limit" | "machine";
 }
 
 export interface StopOrder {
@@ -42,13 +51,17 @@ export interface Takings {
 export interface RunningTree {
   readonly pid: number;
   /** The main process has ended; what it started may live on. */
-  readonly exited: Promise<Exit>;
+  readonly exited: Promise<TreeExit>;
   /** TERM → grace → KILL to the whole tree, once; a second order does nothing. */
   stop(order: StopOrder): void;
   /** Writes down what names the main process for good: for those that run for a while, since it costs a look. */
   remember(): void;
   /** KILL to the whole tree, whatever order is being carried out. */
   kill(): void;
+  /** SIGSTOP to the whole tree; kept when all of it stands still. */
+  suspend(): Promise<void>;
+  /** SIGCONT to the whole tree. */
+  resume(): void;
   /**
    * After `exited`: sees to it that nothing of the tree is left. Gives null, or a sentence that says what could not
    * be ended.
@@ -72,19 +85,28 @@ export interface Slot {
 
 /** What is left of an attempt whose worker is dead. */
 export type Remains =
-  | { readonly kind: "gone"; readonly pid: number | null; readonly started: boolean; readonly takings: Takings }
+  | {
+      readonly kind: "gone";
+      readonly pid: number | null;
+      readonly takings: Takings;
+      /** How its main process ended, where it was kept for whoever comes later; null: nobody knows. */
+      readonly exit: TreeExit | null;
+    }
+  /** It outlived its worker, and is this worker's from now on. */
+  | { readonly kind: "running"; readonly tree: RunningTree; readonly slot: Slot }
   /** It cannot be known here whether something of it still runs; `what` says why. */
   | { readonly kind: "unknown"; readonly what: string };
 
 export interface DeadAttempt extends TreeName {
   readonly directory: string;
   readonly jobDirectory: string;
-  readonly output: OutputMode;
+  readonly limits: Limits;
   readonly bootId: string;
   readonly pidNamespace: string;
   /** The worker was process 1 of its namespace: nothing in there outlived it. */
   readonly workerWasInit: boolean;
-  readonly stop: StopOrder;
+  /** Whether it may go on, if it still runs; else it is ended. */
+  readonly mayGoOn: boolean;
 }
 
 /** What the worker needs of the system's processes. */

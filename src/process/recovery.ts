@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Runtime } from "../runtime/port.ts";
-import { cookieOf } from "./environment.ts";
+import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { DeadAttempt, Remains, Takings } from "./port.ts";
 import { bootId, pidNamespace, procIsOurs } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
@@ -27,9 +27,10 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
   // Nothing outlives a boot.
   if (attempt.bootId !== bootId()) return null;
   if (attempt.pidNamespace !== pidNamespace() || !procIsOurs()) return judgeFromOutside(attempt, files);
-  const cookie = cookieOf(attempt.job);
+  const cookie = `${TREE_VARIABLE}=${cookieOf(attempt)}`;
   const marks = { cookie, leader: files?.leaderOf(attempt) ?? null, files: files?.lockedFiles() ?? new Set<string>() };
-  const members = await terminate({ members: () => membersOf(marks), signal: signalAll }, attempt.stop, clock);
+  const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
+  const members = await terminate({ members: () => membersOf(marks), signal: signalAll }, order, clock);
   if (members.length > 0) return `these processes could not be ended: ${members.map(({ pid }) => pid).join(", ")}`;
   return (files?.areFree() ?? true) ? null : "a process that cannot be seen from here still has its output open";
 }
@@ -43,7 +44,7 @@ function judgeFromOutside(attempt: DeadAttempt, files: SlotFiles | null): string
 
 function takeIn(attempt: DeadAttempt, files: SlotFiles | null): Remains {
   const leader = files?.leaderOf(attempt);
-  if (!files || !leader) return { kind: "gone", pid: null, started: false, takings: NOTHING };
+  if (!files || !leader) return { kind: "gone", pid: null, exit: null, takings: NOTHING };
   const pid = leader.pid > 1 ? leader.pid : null;
-  return { kind: "gone", pid, started: true, takings: files.collect(attempt, true) };
+  return { kind: "gone", pid, exit: null, takings: files.collect(attempt, true) };
 }

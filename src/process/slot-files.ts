@@ -124,7 +124,7 @@ export class SlotFiles {
    * Takes in what the tree left, which must be gone. `again`: somebody may have been interrupted at it, and what was
    * moved is found where it went.
    */
-  collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">, again: boolean): Takings {
+  collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "limits">, again: boolean): Takings {
     const said = this.#probes.size("control");
     const control = readControl(this.#probes.head("control", Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch, again);
@@ -140,9 +140,9 @@ export class SlotFiles {
     };
   }
 
-  #takeOutputs(launch: Pick<Launch, "attempt" | "jobDirectory" | "output">, again: boolean): Output[] {
+  #takeOutputs(launch: Pick<Launch, "attempt" | "jobDirectory" | "limits">, again: boolean): Output[] {
     const streams: readonly (readonly [Stream, SlotFile])[] =
-      launch.output === "log" ? [["log", "output"]] : [["stdout", "output"], ["stderr", "errors"]]; // prettier-ignore
+      launch.limits.output === "log" ? [["log", "output"]] : [["stdout", "output"], ["stderr", "errors"]]; // prettier-ignore
     return streams.flatMap(([stream, file]) => {
       const content = this.#takeOutput(file, `${launch.jobDirectory}/${stream}.${launch.attempt}`, again);
       return content ? [{ stream, content }] : [];

@@ -1,15 +1,22 @@
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import type { Exit, ResourceUsage, Runtime } from "../runtime/port.ts";
-import { cookieOf } from "./environment.ts";
+import type { ResourceUsage, Runtime } from "../runtime/port.ts";
+import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Orphans } from "./orphans.ts";
-import { SpawnFailed, type Launch, type RunningTree, type Slot, type StopOrder, type Takings } from "./port.ts";
+import {
+  SpawnFailed,
+  type Launch,
+  type RunningTree,
+  type Slot,
+  type StopOrder,
+  type Takings,
+  type TreeExit,
+} from "./port.ts";
 import { readStat, type ProcessStat } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
-import { terminate } from "./terminate.ts";
+import { spawn } from "./spawn.ts";
+import { standStill, terminate, type Target } from "./terminate.ts";
 import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
 
 /** What all running trees of this worker share. */
@@ -61,16 +68,17 @@ const NOBODY = { pid: 0, startTime: 0 };
 /** One main process and all that comes of it. */
 class ProcessTree implements RunningTree {
   readonly pid: number;
-  readonly exited: Promise<Exit>;
+  readonly exited: Promise<TreeExit>;
   readonly #files: SlotFiles;
   readonly #supervision: Supervision;
   readonly #launch: Launch;
   #marks: TreeMarks;
   #exited = false;
   #stopping: Promise<ProcessStat[]> | null = null;
+  readonly #target: Target = { members: () => membersOf(this.#marks), signal: signalAll };
 
   constructor(launch: Launch, files: SlotFiles, supervision: Supervision) {
-    const ended = Promise.withResolvers<Exit>();
+    const ended = Promise.withResolvers<TreeExit>();
     this.#files = files;
     this.#supervision = supervision;
     // Before the spawn: what the tree writes belongs to this attempt, also when we are killed in the middle.
@@ -83,7 +91,11 @@ class ProcessTree implements RunningTree {
     supervision.orphans.joined(this.pid);
     this.exited = ended.promise;
     this.#launch = launch;
-    this.#marks = { cookie: cookieOf(launch.job), leader: { pid: this.pid, startTime: 0 }, files: files.lockedFiles() };
+    this.#marks = {
+      cookie: `${TREE_VARIABLE}=${cookieOf(launch)}`,
+      leader: { pid: this.pid, startTime: 0 },
+      files: files.lockedFiles(),
+    };
     files.identify(launch, { pid: this.pid, startTime: 0 });
   }
 
@@ -102,6 +114,14 @@ class ProcessTree implements RunningTree {
   kill(): void {
     this.stop({ signal: "KILL", graceMs: 0 });
     signalAll(membersOf(this.#marks), "SIGKILL");
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#stopping === null && !this.#exited) await standStill(this.#target, this.#supervision.clock);
+  }
+
+  resume(): void {
+    this.#target.signal(this.#target.members(), "SIGCONT");
   }
 
   async gone(order: StopOrder): Promise<string | null> {
@@ -123,8 +143,7 @@ class ProcessTree implements RunningTree {
   }
 
   #end(order: StopOrder): Promise<ProcessStat[]> {
-    const target = { members: () => membersOf(this.#marks), signal: signalAll };
-    return terminate(target, order, this.#supervision.clock);
+    return terminate(this.#target, order, this.#supervision.clock);
   }
 }
 
@@ -132,108 +151,4 @@ class ProcessTree implements RunningTree {
 function withoutOurPeak(usage: ResourceUsage): ResourceUsage {
   const own = usage.peakBytes === null ? 0 : process.resourceUsage().maxRSS * 1024;
   return usage.peakBytes !== null && usage.peakBytes > own ? usage : { ...usage, peakBytes: null };
-}
-
-function spawn(launch: Launch, files: SlotFiles, supervision: Supervision, onExit: (exit: Exit) => void): number {
-  const opened: number[] = [];
-  const keep = (descriptor: number): number => {
-    opened.push(descriptor);
-    return descriptor;
-  };
-  try {
-    const stdin = launch.body === null ? supervision.devNull : keep(openBody(launch.body, files));
-    const stdout = keep(files.openLocked("output"));
-    const stderr = launch.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
-    const control = keep(files.openLocked("control"));
-    return spawnWith(launch, files, supervision, [stdin, stdout, stderr, control], onExit);
-  } finally {
-    // The tree has its own by now; ours would keep the locks.
-    for (const descriptor of opened) closeSync(descriptor);
-  }
-}
-
-function openBody(body: Uint8Array, files: SlotFiles): number {
-  files.writeBody(body);
-  return openSync(files.body, constants.O_RDONLY);
-}
-
-function spawnWith(
-  launch: Launch,
-  files: SlotFiles,
-  supervision: Supervision,
-  descriptors: readonly [number, number, number, number],
-  onExit: (exit: Exit) => void,
-): number {
-  const environment = { ...launch.environment, ...placesOf(launch, files) };
-  const options = { cwd: launch.cwd, environment, descriptors, onExit };
-  const { pid } = supervision.inheritance.during(() => attemptSpawn(launch, supervision.runtime, options));
-  if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
-  return pid;
-}
-
-function placesOf(launch: Launch, files: SlotFiles): Record<string, string> {
-  const places: Record<string, string> = {
-    REEVE_CONTROL: files.path("control"),
-    REEVE_RESULTS: files.results,
-    REEVE_WORKDIR: files.workDirectory(launch),
-  };
-  if (launch.body !== null) places["REEVE_BODY"] = files.body;
-  return places;
-}
-
-function attemptSpawn(launch: Launch, runtime: Runtime, options: Parameters<Runtime["spawn"]>[1]) {
-  try {
-    return runtime.spawn(launch.argv, options);
-  } catch (error) {
-    throw explainSpawn(launch, error);
-  }
-}
-
-/** So much the arguments and the environment may always have together: execve(2). */
-const ALWAYS_FITS = 128 * 1024;
-
-/** Where the runtime tells the reason only later, what can be seen now is told. */
-function missingProgram(launch: Launch): Error {
-  return Object.assign(new Error("it did not start"), { code: missingCode(launch) });
-}
-
-function missingCode({ argv, environment, cwd }: Launch): string | undefined {
-  const program = argv[0] ?? "";
-  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
-  const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
-  if (found.length === 0) return "ENOENT";
-  if (!found.some(isExecutable)) return "EACCES";
-  const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
-  return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch (error) {
-    if (codeOf(error) === "EACCES") return false;
-    throw error;
-  }
-}
-
-function explainSpawn(launch: Launch, error: unknown): SpawnFailed {
-  const program = JSON.stringify((launch.argv[0] ?? "").slice(0, 200));
-  if (!isDirectory(launch.cwd)) {
-    return new SpawnFailed("ENOENT", `${program} was not started: its directory ${launch.cwd} is not there`);
-  }
-  const errno = codeOf(error) ?? "EINVAL";
-  return new SpawnFailed(errno, `${program} was not started: ${REASONS[errno] ?? messageOf(error)}`, { cause: error });
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such program",
-  EACCES: "it is not executable",
-  ENOEXEC: "it is not a program (is its first line #!… missing?)",
-  E2BIG: "its arguments and environment are too long; large data goes by stdin or file",
-  ERR_INVALID_ARG_VALUE: "an argument or variable has a NUL byte in it",
-};
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

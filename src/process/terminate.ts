@@ -39,6 +39,20 @@ function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   return waitUntilGone(target, KILL_DEADLINE_MS, clock, (members) => target.signal(members, "SIGKILL"));
 }
 
+/** After so long a member that did not stop waits in the kernel, and will when it comes back. */
+const STAND_STILL_MS = 2000;
+
+/** STOP to all members in passes, since one may just be forking, until all of them stand still. */
+export async function standStill(target: Target, clock: Clock): Promise<void> {
+  const end = clock.monotonic() + STAND_STILL_MS;
+  for (;;) {
+    const moving = target.members().filter(({ state }) => state !== "T" && state !== "t");
+    if (moving.length === 0 || clock.monotonic() >= end) return;
+    target.signal(moving, "SIGSTOP");
+    await clock.sleep(FIRST_LOOK_MS);
+  }
+}
+
 async function waitUntilGone(
   target: Target,
   patienceMs: number,

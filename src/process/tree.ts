@@ -4,7 +4,7 @@ import { allProcesses, hasEnvironment, hasOpen, isAlive, readStat, type ProcessS
 
 /** How the members of one attempt's tree are known. */
 export interface TreeMarks {
-  /** The environment entry that every process of the job inherits. */
+  /** The environment entry (`NAME=value`) that every process of the tree inherits. */
   readonly cookie: string;
   /** The main process, which leads a session and a group; null where it is not known. */
   readonly leader: Leader | null;

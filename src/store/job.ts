@@ -31,6 +31,10 @@ export interface Job {
   readonly receipt: string | null;
   /** Who asked for its abort, while that is pending. */
   readonly abortBy: string | null;
+  /** Who wants it to stand still, as long as that is so. */
+  readonly suspendBy: string | null;
+  /** The attempt after which nobody has cleaned up yet; null: none. */
+  readonly owed: number | null;
   readonly verdict: VerdictKind | null;
   /** JSON of a JobError. */
   readonly error: string | null;
@@ -44,7 +48,7 @@ export interface Job {
 export const JOB_COLUMNS = `seq, id, phase, definition, run_id AS runId, owner, priority, created_at AS createdAt,
   started_at AS startedAt, ended_at AS endedAt, destruction, execution_duration AS executionDuration,
   running_ms AS runningMs, available_at AS availableAt, expires_at AS expiresAt, waiting, attempts, failures, lost,
-  worker, receipt, abort_by AS abortBy, verdict, error, buried_at AS buriedAt, progress,
+  worker, receipt, abort_by AS abortBy, suspend_by AS suspendBy, owed, verdict, error, buried_at AS buriedAt, progress,
   progress_message AS progressMessage, retry_of AS retryOf, retried_as AS retriedAs`;
 
 /** UWS 1.1 errorSummary, with what else is known. */
@@ -64,6 +68,8 @@ export type Context =
       /** Names of variables whose values are shown to nobody. */
       readonly secrets: readonly string[];
       readonly limits: Limits;
+      /** The argv of what cleans up after a job that did not get to end by itself; absent: nothing does. */
+      readonly exitHandler?: readonly string[];
     }
   /** Everything else is the definition's, as the worker has it. */
   | { readonly kind: "definition" };
@@ -116,6 +122,19 @@ export type Ending =
 /** Why an attempt ended, if someone made it end. The first cause wins. */
 export type Cause = "timeout" | "overrun" | "abort" | "stop" | "memory" | "lease lost" | "expired";
 
+/** What the exit handler did. */
+export interface CleanUp {
+  /** Owed: it was cut short, and the next start runs it first. */
+  readonly outcome: "done" | "failed" | "owed";
+  /** Tries that were begun, of two. */
+  readonly tries: number;
+  /** Of the last try; null where it did not end so. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Milliseconds of all tries. */
+  readonly tookMs: number;
+}
+
 /** What is known of an attempt that has ended. */
 export interface AttemptEnd {
   readonly ending: Ending;
@@ -132,9 +151,12 @@ export interface AttemptEnd {
   readonly outputs: readonly Output[];
   readonly results: readonly Result[];
   readonly progress: { readonly fraction: number; readonly message: string | null } | null;
+  /** Absent: there was nothing to clean up, or nobody to do it. */
+  readonly cleanUp?: CleanUp;
 }
 
-export type Stream = "log" | "stdout" | "stderr";
+/** `exit handler`: what the exit handler wrote, of all tries. */
+export type Stream = "log" | "stdout" | "stderr" | "exit handler";
 
 /** Bytes that are in the row when they are few, in a file when they are many. */
 export type Content =

@@ -2,6 +2,7 @@ import { nothingThere, usageError } from "../errors.ts";
 import type { SqlValue } from "../runtime/port.ts";
 import type { StoreDatabase } from "./database.ts";
 import { JOB_COLUMNS, type Context, type Inputs, type Job, type Parameter } from "./job.ts";
+import { DEFAULT_LIMITS } from "../config/definition.ts";
 import type { Phase } from "./phases.ts";
 
 export interface Filter {
@@ -107,10 +108,16 @@ export class Jobs {
     const known = this.#contexts.get(id);
     if (known) return known;
     const row = this.#database.get<{ content: string }>("SELECT content FROM contexts WHERE id = ?", id);
-    const context: Context = parse<Context>(row?.content ?? null) ?? { kind: "definition" };
+    const context = withAllLimits(parse<Context>(row?.content ?? null) ?? { kind: "definition" });
     this.#contexts.set(id, context);
     return context;
   }
+}
+
+/** An earlier version knew fewer limits. */
+function withAllLimits(context: Context): Context {
+  if (context.kind === "definition") return context;
+  return { ...context, limits: { ...DEFAULT_LIMITS, ...context.limits } };
 }
 
 /** Reads back what this store itself wrote as JSON. */

@@ -172,4 +172,24 @@ CREATE INDEX tombstones_until ON tombstones(until);
 CREATE TABLE removals(path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 `,
   },
+  {
+    // An earlier version writes none of these columns, and finds what it knows where it was.
+    minReader: 1,
+    sql: `
+ALTER TABLE jobs ADD COLUMN suspend_by TEXT;
+ALTER TABLE jobs ADD COLUMN owed INTEGER;
+
+-- The exit handler as it was when the attempt began, and what it did.
+ALTER TABLE attempts ADD COLUMN exit_handler TEXT;
+ALTER TABLE attempts ADD COLUMN cleanup TEXT;
+ALTER TABLE attempts ADD COLUMN cleanup_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN cleanup_exit_code INTEGER;
+ALTER TABLE attempts ADD COLUMN cleanup_signal TEXT;
+ALTER TABLE attempts ADD COLUMN cleanup_ms INTEGER;
+
+-- How long the attempt stood still, and since when it does.
+ALTER TABLE attempts ADD COLUMN suspended_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN suspended_at INTEGER;
+`,
+  },
 ];

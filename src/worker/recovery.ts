@@ -70,6 +70,7 @@ export class Recovery {
   /** True: nothing can be said of it yet. */
   async #recoverJob(job: Job, dead: WorkerRow): Promise<boolean> {
     const remains = await this.#remains(job, dead);
+    if (remains.kind === "running") throw new Error(`job ${job.id} was to be ended, and was not`);
     if (remains.kind === "gone") {
       await this.#recordLost(job, remains, null);
       return false;
@@ -92,11 +93,12 @@ export class Recovery {
       attempt: job.attempts,
       directory: attempt?.directory ?? dead.directory,
       jobDirectory: store.location.job(job.id),
-      output: limits.output,
+      role: "job",
+      limits,
+      mayGoOn: false,
       bootId: dead.bootId,
       pidNamespace: dead.pidNamespace,
       workerWasInit: dead.pid === 1,
-      stop: { signal: limits.stopSignal, graceMs: limits.graceMs },
     };
     try {
       return await processes.recover(remains);
@@ -143,7 +145,7 @@ export class Recovery {
 
 const NOTHING_LEFT = {
   kind: "gone",
-  started: true,
+  exit: null,
   takings: { outputs: [], results: [], progress: null, error: null, warnings: [] },
 } as const;
 

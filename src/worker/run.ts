@@ -158,7 +158,8 @@ function launchOf({ job, inputs, message, planned, startedAt }: Started, plan: P
     cwd: plan.cwd,
     environment: { ...plan.environment, ...facts },
     body: inputs.body,
-    output: planned.limits.output,
+    role: "job",
+    limits: planned.limits,
     jobDirectory: store.location.job(job.id),
   };
 }

@@ -112,6 +112,7 @@ describe("what it says", () => {
       route = { attribute = "kind", equals = "resize" }
     `);
     expect(read.limits).toEqual({
+      ...DEFAULT_LIMITS,
       timeoutMs: 600_000,
       graceMs: 5000,
       maxAttempts: 5,

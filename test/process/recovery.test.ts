@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { SlotFiles } from "../../src/process/slot-files.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import { PATH } from "../support/children.ts";
 import { eventually, within } from "../support/eventually.ts";
-import { order, textsOf } from "../support/process-place.ts";
+import { textsOf } from "../support/process-place.ts";
 import { endAll, isLiving, livingWithArgument, newMark, procText, stateOf } from "../support/processes.ts";
 import { newId, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
 
@@ -53,7 +54,8 @@ function crash(fields: Partial<Launch> = {}): Crash {
     cwd: directory.path,
     environment: { PATH, MARK: mark, REEVE_JOB_ID: job },
     body: null,
-    output: "log",
+    role: "job",
+    limits: { ...DEFAULT_LIMITS, graceMs: 300 },
     jobDirectory: directory.of("jobs", job),
     ...fields,
   };
@@ -91,11 +93,12 @@ function crash(fields: Partial<Launch> = {}): Crash {
             attempt: launch.attempt,
             directory: slot,
             jobDirectory: launch.jobDirectory,
-            output: launch.output,
+            role: "job",
+            limits: launch.limits,
+            mayGoOn: false,
             bootId: bootId(),
             pidNamespace: pidNamespace(),
             workerWasInit: false,
-            stop: order(300),
             ...fields,
           },
           runtime,
@@ -120,7 +123,7 @@ const livingProgram = (pid: number): boolean => procText(pid, "cmdline")?.split(
 
 /** What is gone; a test that expects it fails with the sentence otherwise. */
 function gone(remains: Remains): Extract<Remains, { kind: "gone" }> {
-  if (remains.kind === "unknown") throw new Error(`it is unknown: ${remains.what}`);
+  if (remains.kind !== "gone") throw new Error(`it is not gone: ${JSON.stringify(remains)}`);
   return remains;
 }
 
@@ -141,7 +144,7 @@ describe("an attempt whose worker was killed", () => {
     expect(at.living()).toHaveLength(count);
     const remains = gone(await at.recover());
     expect(at.living()).toEqual([]);
-    expect(remains).toMatchObject({ started: true, pid });
+    expect(remains).toMatchObject({ pid });
     expect(textsOf(remains.takings.outputs)["log"]?.trim()).toBe("some output");
     expect(remains.takings.progress).toEqual({ fraction: 0.5, message: null });
   });
@@ -186,13 +189,13 @@ describe("an attempt that was not started when its worker was killed", () => {
   test("is gone when its slot was never made", async () => {
     using at = crash();
     const remains = gone(await at.recover({ directory: at.directory.of("worker", "slot-9") }));
-    expect(remains).toMatchObject({ started: false, pid: null, takings: { outputs: [], results: [] } });
+    expect(remains).toMatchObject({ pid: null, takings: { outputs: [], results: [] } });
   });
 
   test("is gone when its slot was made and never used", async () => {
     using at = crash();
     const remains = gone(await at.recover());
-    expect(remains).toMatchObject({ started: false, pid: null, takings: { outputs: [], results: [] } });
+    expect(remains).toMatchObject({ pid: null, takings: { outputs: [], results: [] } });
   });
 
   test("gets nothing of the job that had the slot before", async () => {
@@ -202,7 +205,7 @@ describe("an attempt that was not started when its worker was killed", () => {
     await at.killWorker();
     for (const fields of [{ job: newId() }, { attempt: 2 }]) {
       const remains = gone(await at.recover(fields));
-      expect(remains).toMatchObject({ started: false, takings: { outputs: [], results: [] } });
+      expect(remains).toMatchObject({ takings: { outputs: [], results: [] } });
     }
   });
 });

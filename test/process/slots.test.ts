@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { CONTROL_QUOTA, readControl } from "../../src/process/control.ts";
@@ -34,13 +35,15 @@ describe("output", () => {
 
   test("is two streams apart where that is asked for", async () => {
     using place = processPlace();
-    const { takings } = await place.run("echo out; echo err >&2; echo out again", { output: "separate" });
+    const { takings } = await place.run("echo out; echo err >&2; echo out again", {
+      limits: { ...DEFAULT_LIMITS, output: "separate" },
+    });
     expect(textsOf(takings.outputs)).toEqual({ stdout: "out\nout again\n", stderr: "err\n" });
   });
 
   test("of nothing is nothing, and makes no directory", async () => {
     using place = processPlace();
-    const { takings } = await place.run(":", { output: "separate" });
+    const { takings } = await place.run(":", { limits: { ...DEFAULT_LIMITS, output: "separate" } });
     expect(takings).toEqual({ outputs: [], results: [], progress: null, error: null, warnings: [] });
     expect(existsSync(place.directory.of("jobs"))).toBe(false);
   });
@@ -60,7 +63,7 @@ describe("output", () => {
   test("of two large streams is two files", async () => {
     using place = processPlace();
     const script = "head -c 50000 /dev/zero; head -c 60000 /dev/zero >&2";
-    const { takings } = await place.run(script, { job: "j", output: "separate" });
+    const { takings } = await place.run(script, { job: "j", limits: { ...DEFAULT_LIMITS, output: "separate" } });
     expect(takings.outputs.map(({ stream, content }) => [stream, content.kind === "file" && content.size])).toEqual([
       ["stdout", 50_000],
       ["stderr", 60_000],
@@ -321,8 +324,10 @@ describe("a slot that is used again", () => {
     for (const output of ["log", "separate"] as const) {
       for (const before of ["log", "separate"] as const) {
         using place = processPlace();
-        await place.run(LEAVES_ALL, { output: before });
-        const { takings } = await place.run('ls "$REEVE_RESULTS" "$REEVE_WORKDIR" | grep secret', { output });
+        await place.run(LEAVES_ALL, { limits: { ...DEFAULT_LIMITS, output: before } });
+        const { takings } = await place.run('ls "$REEVE_RESULTS" "$REEVE_WORKDIR" | grep secret', {
+          limits: { ...DEFAULT_LIMITS, output },
+        });
         expect(takings).toEqual({ outputs: [], results: [], progress: null, error: null, warnings: [] });
       }
     }

@@ -9,7 +9,7 @@ import {
   type StopOrder,
   type Takings,
 } from "../../src/process/port.ts";
-import { terminate, type Target } from "../../src/process/terminate.ts";
+import { standStill, terminate, type Target } from "../../src/process/terminate.ts";
 import type { Exit } from "../../src/runtime/port.ts";
 import type { Disk } from "./database.ts";
 import { Crashed, whileItLives, type Life } from "./life.ts";
@@ -127,17 +127,18 @@ export class SimulatedProcesses implements Processes {
     if (left !== null) return { kind: "unknown", what: left };
     const slot = this.#machine.slots.get(attempt.directory);
     const started = slot?.job === attempt.job && slot.attempt === attempt.attempt;
-    return { kind: "gone", pid: started ? slot.pid : null, started, takings: started ? outputOf(attempt) : NOTHING };
+    return { kind: "gone", pid: started ? slot.pid : null, exit: null, takings: started ? outputOf(attempt) : NOTHING };
   }
 
-  async #endTree({ job, pidNamespace, workerWasInit, stop }: DeadAttempt): Promise<string | null> {
+  async #endTree({ job, pidNamespace, workerWasInit, limits }: DeadAttempt): Promise<string | null> {
     const { table, recoveryLies } = this.#machine;
     if (recoveryLies) return null;
     if (pidNamespace !== this.#pidNamespace) {
       if (table.of(job).length > 0) return "in another pid namespace a process still has its output open";
       return workerWasInit ? null : "it ran in another pid namespace, which cannot be looked into";
     }
-    const left = await terminate(targetOf(job, this.#life, table), stop, this.#life.clock);
+    const order = { signal: limits.stopSignal, graceMs: limits.graceMs };
+    const left = await terminate(targetOf(job, this.#life, table), order, this.#life.clock);
     return left.length === 0 ? null : "these processes could not be ended";
   }
 
@@ -211,6 +212,14 @@ class SimulatedTree implements RunningTree {
     } catch (error) {
       if (!(error instanceof Crashed)) throw error;
     }
+  }
+
+  suspend(): Promise<void> {
+    return whileItLives(standStill(this.#target, this.#life.clock));
+  }
+
+  resume(): void {
+    this.#target.signal(this.#target.members(), "SIGCONT");
   }
 
   async gone(order: StopOrder): Promise<string | null> {

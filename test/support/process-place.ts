@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { mkdirSync, readFileSync } from "node:fs";
 import { systemClock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
@@ -48,7 +49,8 @@ export function processPlace(): ProcessPlace {
       cwd: directory.path,
       environment: { PATH, MARK: mark, REEVE_JOB_ID: job },
       body: null,
-      output: "log",
+      role: "job",
+      limits: DEFAULT_LIMITS,
       jobDirectory: directory.of("jobs", job),
       ...fields,
     };

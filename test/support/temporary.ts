@@ -158,6 +158,8 @@ export function aJob(fields: Partial<Job> = {}): Job {
     worker: "worker",
     receipt: "0123456789abcdef.1",
     abortBy: null,
+    suspendBy: null,
+    owed: null,
     verdict: null,
     error: null,
     buriedAt: null,

@@ -1,0 +1,123 @@
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { codeOf, messageOf } from "../errors.ts";
+import type { Exit, Runtime } from "../runtime/port.ts";
+import { cookieOf, TREE_VARIABLE } from "./environment.ts";
+import { SpawnFailed, type Launch } from "./port.ts";
+import type { SlotFiles } from "./slot-files.ts";
+import type { Supervision } from "./supervisor.ts";
+
+/**
+ * Starts the main process with the files of its slot; gives its pid.
+ *
+ * @throws SpawnFailed when there is no process.
+ */
+export function spawn(
+  launch: Launch,
+  files: SlotFiles,
+  supervision: Supervision,
+  onExit: (exit: Exit) => void,
+): number {
+  const opened: number[] = [];
+  const keep = (descriptor: number): number => {
+    opened.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const stdin = launch.body === null ? supervision.devNull : keep(openBody(launch.body, files));
+    const stdout = keep(files.openLocked("output"));
+    const stderr = launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
+    const control = keep(files.openLocked("control"));
+    return spawnWith(launch, files, supervision, [stdin, stdout, stderr, control], onExit);
+  } finally {
+    // The tree has its own by now; ours would keep the locks.
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+function openBody(body: Uint8Array, files: SlotFiles): number {
+  files.writeBody(body);
+  return openSync(files.body, constants.O_RDONLY);
+}
+
+function spawnWith(
+  launch: Launch,
+  files: SlotFiles,
+  supervision: Supervision,
+  descriptors: readonly [number, number, number, number],
+  onExit: (exit: Exit) => void,
+): number {
+  const environment = { ...launch.environment, ...placesOf(launch, files) };
+  const options = { cwd: launch.cwd, environment, descriptors, onExit };
+  const { pid } = supervision.inheritance.during(() => attemptSpawn(launch, supervision.runtime, options));
+  if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
+  return pid;
+}
+
+function placesOf(launch: Launch, files: SlotFiles): Record<string, string> {
+  const places: Record<string, string> = {
+    [TREE_VARIABLE]: cookieOf(launch),
+    REEVE_CONTROL: files.path("control"),
+    REEVE_RESULTS: files.results,
+    REEVE_WORKDIR: files.workDirectory(launch),
+  };
+  if (launch.body !== null) places["REEVE_BODY"] = files.body;
+  return places;
+}
+
+function attemptSpawn(launch: Launch, runtime: Runtime, options: Parameters<Runtime["spawn"]>[1]) {
+  try {
+    return runtime.spawn(launch.argv, options);
+  } catch (error) {
+    throw explainSpawn(launch, error);
+  }
+}
+
+/** So much the arguments and the environment may always have together: execve(2). */
+const ALWAYS_FITS = 128 * 1024;
+
+/** Where the runtime tells the reason only later, what can be seen now is told. */
+function missingProgram(launch: Launch): Error {
+  return Object.assign(new Error("it did not start"), { code: missingCode(launch) });
+}
+
+function missingCode({ argv, environment, cwd }: Launch): string | undefined {
+  const program = argv[0] ?? "";
+  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
+  const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
+  if (found.length === 0) return "ENOENT";
+  if (!found.some(isExecutable)) return "EACCES";
+  const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
+  return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch (error) {
+    if (codeOf(error) === "EACCES") return false;
+    throw error;
+  }
+}
+
+function explainSpawn(launch: Launch, error: unknown): SpawnFailed {
+  const program = JSON.stringify((launch.argv[0] ?? "").slice(0, 200));
+  if (!isDirectory(launch.cwd)) {
+    return new SpawnFailed("ENOENT", `${program} was not started: its directory ${launch.cwd} is not there`);
+  }
+  const errno = codeOf(error) ?? "EINVAL";
+  return new SpawnFailed(errno, `${program} was not started: ${REASONS[errno] ?? messageOf(error)}`, { cause: error });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such program",
+  EACCES: "it is not executable",
+  ENOEXEC: "it is not a program (is its first line #!… missing?)",
+  E2BIG: "its arguments and environment are too long; large data goes by stdin or file",
+  ERR_INVALID_ARG_VALUE: "an argument or variable has a NUL byte in it",
+};
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
