@@ -1,4 +1,4 @@
-import type { AttemptEnd, Settlement } from "./store/job.ts";
+import type { AttemptEnd, CleanUp, Settlement } from "./store/job.ts";
 
 /** Everything that a worker tells of itself. One file turns these into log lines; tests wait for the same events. */
 export type WorkerEvent =
@@ -22,6 +22,7 @@ export type WorkerEvent =
       readonly level: string;
       readonly said: string;
     }
+  | { readonly type: "cleaned up"; readonly job: string; readonly attempt: number; readonly cleanUp: CleanUp }
   | { readonly type: "signalled"; readonly job: string; readonly attempt: number; readonly why: string }
   | { readonly type: "definition paused"; readonly definition: string; readonly why: string; readonly forMs: number }
   | { readonly type: "taking nothing"; readonly why: string; readonly forMs: number }

@@ -96,6 +96,8 @@ export function describe(event: WorkerEvent): Line {
       return { level: "warn", message: `job ${event.job}: ${event.warning}`, fields: { job: event.job } };
     case "job said":
       return { level: levelOf(event.level), message: `job ${event.job}: ${event.said}`, fields: { job: event.job } };
+    case "cleaned up":
+      return describeCleanUp(event);
     case "signalled":
       return info(`job ${event.job} is being ended: ${event.why}`, event);
     case "definition paused":
@@ -131,6 +133,13 @@ function describeEnd({ job, attempt, end, settlement, ranMs }: Extract<WorkerEve
     message: `job ${job} ${phase} after ${(ranMs / 1000).toFixed(3)} s: ${how}`,
     fields: { job, attempt, phase, verdict: verdict.kind, ending: how, cause: end.cause, seconds: ranMs / 1000 },
   };
+}
+
+function describeCleanUp(event: Extract<WorkerEvent, { type: "cleaned up" }>): Line {
+  const { outcome, tries, tookMs } = event.cleanUp;
+  const how = { done: "has cleaned up", failed: "failed", owed: "was cut short, and is owed" }[outcome];
+  const message = `job ${event.job}: its exit handler ${how} (tries: ${tries}, ${(tookMs / 1000).toFixed(3)} s)`;
+  return outcome === "done" ? info(message, event) : warn(message, event);
 }
 
 function info(message: string, event: WorkerEvent): Line {

@@ -40,6 +40,7 @@ export class ProcessManager implements Processes {
     return {
       directory,
       start: (launch: Launch) => this.#track(slot.start(launch)),
+      places: (launch: Launch) => slot.places(launch),
       collect: (launch: Launch) => slot.collect(launch),
       close: () => slot.close(),
     };

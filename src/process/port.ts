@@ -78,6 +78,8 @@ export interface Slot {
    * @throws SpawnFailed when there is no process.
    */
   start(launch: Launch): RunningTree;
+  /** The variables that tell a job of its files, for who cleans up after it. */
+  places(launch: Launch): Readonly<Record<string, string>>;
   /** Output, results and messages of the tree that is gone. They stay in the slot until the next start. */
   collect(launch: Launch): Takings;
   close(): void;

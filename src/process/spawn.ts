@@ -47,14 +47,23 @@ function spawnWith(
   descriptors: readonly [number, number, number, number],
   onExit: (exit: Exit) => void,
 ): number {
-  const environment = { ...launch.environment, ...placesOf(launch, files) };
+  const environment = { ...launch.environment, ...ownPlaces(launch, files) };
   const options = { cwd: launch.cwd, environment, descriptors, onExit };
   const { pid } = supervision.inheritance.during(() => attemptSpawn(launch, supervision.runtime, options));
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
   return pid;
 }
 
-function placesOf(launch: Launch, files: SlotFiles): Record<string, string> {
+/** An exit handler has the places of the job that it cleans up after, where these are known. */
+function ownPlaces(launch: Launch, files: SlotFiles): Record<string, string> {
+  const places = placesOf(launch, files);
+  if (launch.role === "job") return places;
+  const { REEVE_RESULTS, REEVE_WORKDIR } = launch.environment;
+  return { ...places, ...(REEVE_RESULTS && { REEVE_RESULTS }), ...(REEVE_WORKDIR && { REEVE_WORKDIR }) };
+}
+
+/** The variables that tell a tree of its files, and by which it is known. */
+export function placesOf(launch: Launch, files: SlotFiles): Record<string, string> {
   const places: Record<string, string> = {
     [TREE_VARIABLE]: cookieOf(launch),
     REEVE_CONTROL: files.path("control"),

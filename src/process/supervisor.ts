@@ -15,7 +15,7 @@ import {
 } from "./port.ts";
 import { readStat, type ProcessStat } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
-import { spawn } from "./spawn.ts";
+import { placesOf, spawn } from "./spawn.ts";
 import { standStill, terminate, type Target } from "./terminate.ts";
 import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
 
@@ -51,6 +51,10 @@ export class FileSlot implements Slot {
       if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
       throw new SpawnFailed(errno, `the files of the job could not be made: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  places(launch: Launch): Record<string, string> {
+    return placesOf(launch, this.#files);
   }
 
   collect(launch: Launch): Takings {

@@ -1,4 +1,5 @@
 import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
+import type { CleanUps } from "./clean-ups.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
@@ -63,12 +64,20 @@ export class Attempts {
   readonly #database: StoreDatabase;
   readonly #decisions: Decisions;
   readonly #outputs: Outputs;
+  readonly #cleanUps: CleanUps;
   readonly #dependents: Dependents;
 
-  constructor(database: StoreDatabase, decisions: Decisions, outputs: Outputs, dependents: Dependents) {
+  constructor(
+    database: StoreDatabase,
+    decisions: Decisions,
+    outputs: Outputs,
+    cleanUps: CleanUps,
+    dependents: Dependents,
+  ) {
     this.#database = database;
     this.#decisions = decisions;
     this.#outputs = outputs;
+    this.#cleanUps = cleanUps;
     this.#dependents = dependents;
   }
 
@@ -111,6 +120,7 @@ export class Attempts {
   end(job: Job, end: AttemptEnd, judged: Settlement, by: string): Settlement | null {
     const settlement = this.#orAborted(job, judged);
     if (!this.#settle(job, end, settlement)) return null;
+    if (end.cleanUp) this.#cleanUps.ended(job.seq, job.attempts, end.cleanUp, end.endedAt, by);
     this.#recordEnd(job, end, settlement, by);
     this.#outputs.replace(job.seq, job.attempts, end.outputs, end.results);
     this.#ended(job.seq, settlement.phase, end.endedAt);
@@ -164,7 +174,11 @@ export class Attempts {
   /** An abort that came while the attempt was being judged is not undone by putting the job back. */
   #orAborted(job: Job, settlement: Settlement): Settlement {
     if (settlement.phase !== "QUEUED") return settlement;
-    const row = this.#database.get<{ by: string | null }>("SELECT abort_by AS by FROM jobs WHERE seq = ?", job.seq);
+    // A clean-up that is owed comes first.
+    const row = this.#database.get<{ by: string | null }>(
+      "SELECT abort_by AS by FROM jobs WHERE seq = ? AND owed IS NULL",
+      job.seq,
+    );
     return row?.by ? abortedBy(row.by) : settlement;
   }
 

@@ -15,7 +15,7 @@ export function exitCodeOf(ending: Ending): number | null {
 
 /** The reason of a rejection, the error of a spawn. */
 export function detailOf(ending: Ending): string | null {
-  if (ending.kind === "rejected") return ending.reason;
+  if (ending.kind === "rejected" || ending.kind === "not started") return ending.reason;
   return ending.kind === "spawn failed" ? ending.message : null;
 }
 
@@ -32,6 +32,8 @@ export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): strin
       return `could not be started: ${ending.message}`;
     case "lost":
       return `its worker was lost${because}`;
+    case "not started":
+      return `not started: ${ending.reason}`;
     case "rejected":
       return `rejected: ${ending.reason}`;
     default:

@@ -117,6 +117,8 @@ export type Ending =
   | { readonly kind: "signalled"; readonly signal: string | null }
   | { readonly kind: "spawn failed"; readonly errno: string; readonly message: string }
   | { readonly kind: "lost" }
+  /** There was something else to do first, and then nothing more to run. */
+  | { readonly kind: "not started"; readonly reason: string }
   | { readonly kind: "rejected"; readonly reason: string };
 
 /** Why an attempt ended, if someone made it end. The first cause wins. */

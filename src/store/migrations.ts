@@ -186,6 +186,7 @@ ALTER TABLE attempts ADD COLUMN cleanup_tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempts ADD COLUMN cleanup_exit_code INTEGER;
 ALTER TABLE attempts ADD COLUMN cleanup_signal TEXT;
 ALTER TABLE attempts ADD COLUMN cleanup_ms INTEGER;
+ALTER TABLE attempts ADD COLUMN cleanup_pending TEXT;
 
 -- How long the attempt stood still, and since when it does.
 ALTER TABLE attempts ADD COLUMN suspended_ms INTEGER NOT NULL DEFAULT 0;

@@ -31,12 +31,16 @@ export class Outputs {
 
   /** An attempt has outputs of its own, and the job the results of its last attempt. */
   replace(job: number, attempt: number, outputs: readonly Output[], results: readonly Result[]): void {
-    for (const { stream, content } of outputs) {
-      this.#database.run(ADD_OUTPUT, job, attempt, stream, sizeOf(content), ...place(content));
-    }
+    this.add(job, attempt, outputs);
     if (attempt > 1) this.#database.run("DELETE FROM results WHERE job = ?", job);
     for (const { id, type, content } of results) {
       this.#database.run(ADD_RESULT, job, id, type, sizeOf(content), ...place(content));
+    }
+  }
+
+  add(job: number, attempt: number, outputs: readonly Output[]): void {
+    for (const { stream, content } of outputs) {
+      this.#database.run(ADD_OUTPUT, job, attempt, stream, sizeOf(content), ...place(content));
     }
   }
 

@@ -49,7 +49,9 @@ export class Steering {
     const job = this.#get(seq);
     if (isFinal(job.phase)) return job;
     const message = `aborted by ${by} before it was started`;
-    if (!isHeldByWorker(job.phase)) return this.#abortNow(job, at, by, { message, type: "fatal", cause: "abort" });
+    // The next start cleans up after an earlier attempt, and ends it then.
+    const mustWait = isHeldByWorker(job.phase) || (job.phase === "QUEUED" && job.owed !== null);
+    if (!mustWait) return this.#abortNow(job, at, by, { message, type: "fatal", cause: "abort" });
     if (job.abortBy !== null) return job;
     this.#database.run("UPDATE jobs SET abort_by = ? WHERE seq = ?", by, seq);
     this.#decisions.add(seq, at, "abort asked", by);

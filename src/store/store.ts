@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { Database } from "../runtime/port.ts";
 import { Attempts } from "./attempts.ts";
+import { CleanUps } from "./clean-ups.ts";
 import { ChangeFeed, type Changes, type Topic } from "./changes.ts";
 import { explain, migrate, StoreDatabase, type Durability } from "./database.ts";
 import { Decisions } from "./decisions.ts";
@@ -35,6 +36,7 @@ export class Store {
   readonly decisions: Decisions;
   readonly submission: Submission;
   readonly attempts: Attempts;
+  readonly cleanUps: CleanUps;
   readonly steering: Steering;
   readonly forgetting: Forgetting;
   readonly workers: Workers;
@@ -64,7 +66,8 @@ export class Store {
     this.decisions = new Decisions(database);
     const dependents = new Dependents(database, this.decisions);
     this.submission = new Submission(database, this.jobs, this.decisions);
-    this.attempts = new Attempts(database, this.decisions, this.outputs, dependents);
+    this.cleanUps = new CleanUps(database, this.decisions);
+    this.attempts = new Attempts(database, this.decisions, this.outputs, this.cleanUps, dependents);
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
     this.forgetting = new Forgetting(database, options.location, dependents);
     this.workers = new Workers(database);

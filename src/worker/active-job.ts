@@ -19,6 +19,7 @@ export class ActiveJob {
   readonly started: Started;
   readonly #graceLeft: () => number;
   readonly #timers: (() => void)[] = [];
+  readonly #standStill = Promise.withResolvers<"stand still">();
   #tree: RunningTree | null = null;
   #cause: Cause | null = null;
   #by: string | null = null;
@@ -49,8 +50,27 @@ export class ActiveJob {
     if (this.#exited || this.#cause !== null) return false;
     this.#cause = cause;
     this.#by = by;
-    this.#tree?.stop(this.stopOrder());
+    this.#carryOut();
     return true;
+  }
+
+  /** A cause that came between the claim and the spawn found nothing to end, and is carried out after it. */
+  #carryOut(): void {
+    if (this.#tree === null || this.#cause === null) return;
+    const { planned } = this.started;
+    const hasHandler = planned.kind === "plan" && planned.plan.exitHandler !== null;
+    if (this.#cause === "stop" && hasHandler) this.#standStill.resolve("stand still");
+    else this.#tree.stop(this.stopOrder());
+  }
+
+  /** It had ended by itself before it could be made to. */
+  pardon(): void {
+    this.#cause = null;
+  }
+
+  /** Kept when its main process has ended, or when it is to stand still and have its exit handler run. */
+  over(tree: RunningTree): Promise<"exited" | "stand still"> {
+    return Promise.race([tree.exited.then(() => "exited" as const), this.#standStill.promise]);
   }
 
   /** A cause that would have come in time, had the job not been so quick. */
@@ -65,8 +85,7 @@ export class ActiveJob {
 
   begun(tree: RunningTree): void {
     this.#tree = tree;
-    // A cause that came between the claim and the spawn found nothing to end.
-    if (this.#cause !== null) tree.stop(this.stopOrder());
+    this.#carryOut();
   }
 
   exited(): void {

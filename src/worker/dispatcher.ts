@@ -1,14 +1,17 @@
 import type { JobCounts } from "../events.ts";
 import type { Slot } from "../process/port.ts";
 import type { Message, Request } from "../queue/port.ts";
-import type { AttemptEnd, Cause, Settlement } from "../store/job.ts";
+import type { AttemptEnd, Cause, Inputs, Job, Settlement } from "../store/job.ts";
+import type { Store } from "../store/store.ts";
 import { ActiveJob, type Started } from "./active-job.ts";
 import { isMissingProgram, isShortOfResources } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
-import type { Planner } from "./plan.ts";
+import type { Plan, Planner } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import type { Stop } from "./stop.ts";
-import { run, type Outcome, type RunContext } from "./run.ts";
+import type { ExitHandlers } from "./exit-handlers.ts";
+import { run, type RunContext } from "./run.ts";
+import type { Outcome } from "./supervise.ts";
 
 export interface DispatcherOptions {
   readonly ports: Ports;
@@ -25,6 +28,7 @@ export interface DispatcherOptions {
   /** Something ended that the worker's loop may wait for. */
   readonly wake: () => void;
   readonly stop: Stop;
+  readonly exitHandlers: ExitHandlers;
 }
 
 /** Starts without an ending after which a job may be what kills its workers. */
@@ -47,6 +51,7 @@ export class Dispatcher {
     this.#context = {
       ports: options.ports,
       worker: options.worker,
+      exitHandlers: options.exitHandlers,
       stays: options.stays,
       stopsWithin: (milliseconds) => options.stop.within(milliseconds),
       ending: (active, outcome) => this.#vacate(active, outcome),
@@ -115,9 +120,7 @@ export class Dispatcher {
     const at = ports.clock.now();
     const { id: messageId, receiveCount } = message;
     ports.store.attempts.begin({ job, worker, directory: slot.directory, messageId, receiveCount, at });
-    if (planned.kind === "plan" && inputs.command === null) {
-      ports.store.attempts.resolved(job.seq, job.attempts, planned.plan.argv, planned.plan.cwd);
-    }
+    if (planned.kind === "plan") recordPlan(job, inputs, planned.plan, ports.store);
     return { message, job, inputs, planned, slot, startedAt: at };
   }
 
@@ -190,6 +193,13 @@ export class Dispatcher {
   }
 
   killAll(): void {
+    this.#options.exitHandlers.killAll();
     for (const active of this.#active) active.kill();
   }
+}
+
+/** What was really run, where a template made it, and what cleans up after it. */
+function recordPlan(job: Job, inputs: Inputs, { argv, cwd, exitHandler }: Plan, store: Store): void {
+  if (inputs.command === null) store.attempts.resolved(job.seq, job.attempts, argv, cwd);
+  if (exitHandler) store.cleanUps.planned(job.seq, job.attempts, { argv: exitHandler, cwd });
 }

@@ -2,7 +2,7 @@ import type { Limits } from "../config/definition.ts";
 import { unreachable } from "../errors.ts";
 import type { Takings } from "../process/port.ts";
 import { abortedBy, describeEnding } from "../store/endings.ts";
-import type { Cause, Ending, Job, JobError, Settlement } from "../store/job.ts";
+import type { Cause, CleanUp, Ending, Job, JobError, Settlement } from "../store/job.ts";
 
 /** What is known when an attempt is judged. */
 export interface Facts {
@@ -14,6 +14,8 @@ export interface Facts {
   readonly limits: Limits;
   /** What the job itself said was wrong. */
   readonly said: Takings["error"];
+  /** Null: there was nothing to clean up, or nobody to do it. */
+  readonly cleanUp: CleanUp | null;
   /** Whether a missing program may turn up: a definition's, in a worker that stays. */
   readonly programMayTurnUp: boolean;
   readonly random: () => number;
@@ -41,6 +43,11 @@ export const isMissingProgram = (ending: Ending): boolean =>
 
 /** The one place where an ending becomes a phase and a verdict. */
 export function judge(facts: Facts): Settlement {
+  const settlement = judgeEnd(facts);
+  return facts.cleanUp?.outcome === "failed" ? judgeDirty(settlement) : settlement;
+}
+
+function judgeEnd(facts: Facts): Settlement {
   if (facts.cause !== null) return judgeCause(facts, facts.cause);
   const { ending, limits } = facts;
   switch (ending.kind) {
@@ -52,6 +59,8 @@ export function judge(facts: Facts): Settlement {
       return judgeSpawn(facts, ending.errno);
     case "lost":
       return limits.onLost === "release" ? lost(facts) : buried(facts, "transient");
+    case "not started":
+      throw new Error("what was not started is judged by what was done instead");
     case "rejected":
       return buried(facts, "fatal");
     default:
@@ -71,6 +80,7 @@ function judgeCause(facts: Facts, cause: Cause): Settlement {
     case "memory":
       return facts.limits.onSignal === "release" ? lost(facts) : failed(facts);
     case "stop":
+      if (isWanted(facts)) return judgeExit(facts, 0);
       return { phase: "QUEUED", verdict: { kind: "release", delayMs: 0 }, counts: "nothing", error: errorOf(facts) };
     case "expired":
       return { phase: "ABORTED", verdict: { kind: "acknowledge" }, counts: "nothing", error: errorOf(facts) };
@@ -79,6 +89,11 @@ function judgeCause(facts: Facts, cause: Cause): Settlement {
     default:
       return unreachable(cause);
   }
+}
+
+/** It was asked to stop, and says by its exit code that it has done what it had to. */
+function isWanted({ ending, limits }: Facts): boolean {
+  return limits.termExitZero === "completed" && ending.kind === "exited" && ending.code === 0;
 }
 
 function judgeExit(facts: Facts, code: number): Settlement {
@@ -128,6 +143,25 @@ export function judgeStuck(settlement: Settlement, left: string): Settlement {
   }
   const error: JobError = { message: left, type: "fatal", hint: "end them by hand, then `reeve retry`" };
   return { phase: "ERROR", verdict: { kind: "bury", reason: left }, counts: "nothing", error };
+}
+
+/** Running it again without a clean-up might make things worse. */
+export function judgeDirty({ counts, error }: Settlement): Settlement {
+  const failed = "its exit handler failed twice";
+  const message = error ? `${error.message}; ${failed}` : failed;
+  const hint = "clean up by hand, then `reeve retry`";
+  return {
+    phase: "ERROR",
+    verdict: { kind: "bury", reason: message },
+    counts,
+    error: { ...error, message, type: "fatal", hint },
+  };
+}
+
+/** What is to become of it waits until somebody has cleaned up: its next start does. */
+export function cleanUpFirst({ phase, verdict, counts, error }: Settlement): Settlement {
+  const wait = phase === "QUEUED" ? verdict : ({ kind: "release", delayMs: 0 } as const);
+  return { phase: "QUEUED", verdict: wait, counts, error };
 }
 
 /** Exponential, with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */

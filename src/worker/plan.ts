@@ -11,6 +11,8 @@ export interface Plan {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** The argv of the exit handler; null: there is none. */
+  readonly exitHandler: readonly string[] | null;
 }
 
 export type Planned =
@@ -23,6 +25,7 @@ export type Planned =
 interface Prepared {
   readonly definition: Definition;
   readonly template: Template;
+  readonly exitHandler: Template | null;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -40,8 +43,8 @@ export class Planner {
   plan(job: Job, inputs: Inputs): Planned {
     const { context, command } = inputs;
     if (context.kind === "command" && command) {
-      const { cwd, environment, limits } = context;
-      return { kind: "plan", plan: { argv: command, cwd, environment }, limits };
+      const { cwd, environment, limits, exitHandler = null } = context;
+      return { kind: "plan", plan: { argv: command, cwd, environment, exitHandler }, limits };
     }
     const prepared = this.#prepare(job.definition ?? "");
     if (!prepared) return { kind: "undefined", definition: job.definition ?? "", limits: DEFAULT_LIMITS };
@@ -58,10 +61,11 @@ export class Planner {
     const known = this.#prepared.get(name);
     const definition = this.#definitions.get(name);
     if (known || !definition) return known;
-    const { command, passEnvironment, environment } = definition;
+    const { command, exitHandler, passEnvironment, environment } = definition;
     const prepared = {
       definition,
       template: compileTemplate(command),
+      exitHandler: exitHandler ? compileTemplate(exitHandler) : null,
       environment: definitionEnvironment(this.#environment, passEnvironment, environment),
     };
     this.#prepared.set(name, prepared);
@@ -69,13 +73,15 @@ export class Planner {
   }
 }
 
-function expand({ definition, template, environment }: Prepared, inputs: Inputs): Planned {
+function expand({ definition, template, exitHandler, environment }: Prepared, inputs: Inputs): Planned {
   const { cwd, limits } = definition;
   try {
     const parameters = checkParameters(definition, inputs.parameters.flatMap(given));
     const { body, attributes } = inputs;
-    const argv = expandTemplate(template, { parameters, body, attributes: { ...attributes } });
-    return { kind: "plan", plan: { argv, cwd, environment }, limits };
+    const from = { parameters, body, attributes: { ...attributes } };
+    const argv = expandTemplate(template, from);
+    const handler = exitHandler && expandTemplate(exitHandler, from);
+    return { kind: "plan", plan: { argv, cwd, environment, exitHandler: handler }, limits };
   } catch (error) {
     if (!(error instanceof Rejection) && !(error instanceof ReeveError)) throw error;
     return { kind: "rejected", reason: error.message, limits };

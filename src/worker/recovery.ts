@@ -1,9 +1,11 @@
 import { rmSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import type { DeadAttempt, Remains } from "../process/port.ts";
-import type { AttemptEnd, Job, Settlement } from "../store/job.ts";
+import type { AttemptEnd, CleanUp, Job, Settlement } from "../store/job.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import { judge, judgeStuck } from "./ending.ts";
+import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
+import { handlerDirectory, laterEnvironment } from "./launch.ts";
 import type { Planner } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 
@@ -12,6 +14,7 @@ export interface RecoveryOptions {
   /** The worker that recovers. */
   readonly worker: string;
   readonly planner: Planner;
+  readonly exitHandlers: ExitHandlers;
   /** Milliseconds after which a job of which nothing can be known is given up. */
   readonly unknownAfterMs: number;
 }
@@ -72,23 +75,74 @@ export class Recovery {
     const remains = await this.#remains(job, dead);
     if (remains.kind === "running") throw new Error(`job ${job.id} was to be ended, and was not`);
     if (remains.kind === "gone") {
-      await this.#recordLost(job, remains, null);
-      return false;
+      return this.#recoverGone(job, remains, dead);
     }
     const since = this.#options.ports.store.attempts.unknownSince(job);
     if (since !== null && this.#options.ports.clock.now() - since >= this.#options.unknownAfterMs) {
-      await this.#recordLost(job, { ...NOTHING_LEFT, pid: null }, remains.what);
+      await this.#recordLost(job, { ...NOTHING_LEFT, pid: null }, remains.what, null);
       return false;
     }
     await this.#recordUnknown(job, remains.what, since !== null);
     return true;
   }
 
-  async #remains(job: Job, dead: WorkerRow): Promise<Remains> {
-    const { store, processes } = this.#options.ports;
+  async #recoverGone(job: Job, remains: Gone, dead: WorkerRow): Promise<boolean> {
+    const handlerLeft = await this.#endHandler(job, dead);
+    if (handlerLeft !== null) {
+      await this.#recordUnknown(job, handlerLeft, job.phase === "UNKNOWN");
+      return true;
+    }
+    const cleaned = await this.#cleanUp(job, dead);
+    // A stop of this worker cut it short: it is left to the next one as it was found.
+    if (cleaned?.cleanUp.outcome === "owed") return true;
+    await this.#recordLost(job, remains, null, cleaned);
+    return false;
+  }
+
+  /** Ends an exit handler that the dead worker had begun. Null when nothing of it is left, else what is. */
+  async #endHandler(job: Job, dead: WorkerRow): Promise<string | null> {
+    const { store } = this.#options.ports;
+    const attempt = job.owed ?? job.attempts;
+    if ((store.cleanUps.of(job.seq, attempt)?.tries ?? 0) === 0) return null;
+    const tree = this.#deadAttempt(job, dead);
+    const directory = handlerDirectory(tree.directory);
+    const remains = await this.#end({ ...tree, attempt, directory, role: "exit handler" });
+    return remains.kind === "unknown" ? remains.what : null;
+  }
+
+  /** Null: there is nothing to do, or it is owed for an earlier attempt, and the job was not started. */
+  async #cleanUp(job: Job, dead: WorkerRow): Promise<CleanedUp | null> {
+    const { ports, planner, exitHandlers } = this.#options;
+    const row = ports.store.cleanUps.of(job.seq, job.attempts);
+    if (!row?.handler || row.outcome !== null || job.owed !== null) return null;
+    const inputs = ports.store.jobs.inputs(job.seq);
+    const planned = planner.plan(job, inputs);
+    const environment = laterEnvironment(job, job.attempts, row, inputs, planned, ports);
+    const cleaned = await exitHandlers.run({
+      job,
+      attempt: job.attempts,
+      ...row.handler,
+      environment: { ...environment, REEVE_CAUSE: job.abortBy === null ? "lost" : "abort" },
+      body: inputs.body,
+      limits: planned.limits,
+      tries: row.tries,
+      tookMs: row.tookMs,
+      directory: handlerDirectory(this.#deadAttempt(job, dead).directory),
+    });
+    const { tries } = cleaned.cleanUp;
+    await ports.store.write(() => ports.store.cleanUps.begun(job.seq, job.attempts, tries));
+    return cleaned;
+  }
+
+  #remains(job: Job, dead: WorkerRow): Promise<Remains> {
+    return this.#end(this.#deadAttempt(job, dead));
+  }
+
+  #deadAttempt(job: Job, dead: WorkerRow): DeadAttempt {
+    const { store } = this.#options.ports;
     const attempt = store.attempts.one(job.seq, job.attempts);
     const limits = this.#options.planner.limits(job, store.jobs.inputs(job.seq));
-    const remains: DeadAttempt = {
+    return {
       job: job.id,
       attempt: job.attempts,
       directory: attempt?.directory ?? dead.directory,
@@ -100,28 +154,32 @@ export class Recovery {
       pidNamespace: dead.pidNamespace,
       workerWasInit: dead.pid === 1,
     };
+  }
+
+  async #end(remains: DeadAttempt): Promise<Remains> {
     try {
-      return await processes.recover(remains);
+      return await this.#options.ports.processes.recover(remains);
     } catch (error) {
       return { kind: "unknown", what: `its recovery failed: ${messageOf(error)}` };
     }
   }
 
-  async #recordLost(dead: Job, remains: Extract<Remains, { kind: "gone" }>, left: string | null): Promise<void> {
+  async #recordLost(dead: Job, remains: Gone, left: string | null, cleaned: CleanedUp | null): Promise<void> {
     const { store, clock, emit } = this.#options.ports;
     const recorded = await store.write(() => {
       store.wakeWorkers();
       // An abort may have come while its tree was being ended.
       const job = { ...dead, abortBy: store.jobs.bySeq(dead.seq)?.abortBy ?? null };
-      const end = lostEnd(job, remains, clock.now());
-      const judged = left === null ? this.#judge(job) : judgeStuck(this.#judge(job), left);
+      const end = lostEnd(job, remains, cleaned, clock.now());
+      const judgedEnd = this.#judge(job, cleaned?.cleanUp ?? null);
+      const judged = left === null ? judgedEnd : judgeStuck(judgedEnd, left);
       const settlement = store.attempts.end(job, end, judged, this.#options.worker);
       return settlement && { end, settlement };
     });
     if (recorded) emit({ type: "job ended", job: dead.id, attempt: dead.attempts, ...recorded, ranMs: 0 });
   }
 
-  #judge(job: Job): Settlement {
+  #judge(job: Job, cleanUp: CleanUp | null): Settlement {
     const { store, random } = this.#options.ports;
     return judge({
       ending: { kind: "lost" },
@@ -130,6 +188,7 @@ export class Recovery {
       job,
       limits: this.#options.planner.limits(job, store.jobs.inputs(job.seq)),
       said: null,
+      cleanUp,
       programMayTurnUp: false,
       random,
     });
@@ -143,13 +202,15 @@ export class Recovery {
   }
 }
 
+type Gone = Extract<Remains, { kind: "gone" }>;
+
 const NOTHING_LEFT = {
   kind: "gone",
   exit: null,
   takings: { outputs: [], results: [], progress: null, error: null, warnings: [] },
 } as const;
 
-function lostEnd(job: Job, { pid, takings }: Extract<Remains, { kind: "gone" }>, at: number): AttemptEnd {
+function lostEnd(job: Job, { pid, takings }: Gone, cleaned: CleanedUp | null, at: number): AttemptEnd {
   return {
     ending: { kind: "lost" },
     cause: job.abortBy === null ? null : "abort",
@@ -160,8 +221,9 @@ function lostEnd(job: Job, { pid, takings }: Extract<Remains, { kind: "gone" }>,
     userMicroseconds: null,
     systemMicroseconds: null,
     peakBytes: null,
-    outputs: takings.outputs,
+    outputs: [...takings.outputs, ...(cleaned?.outputs ?? [])],
     results: takings.results,
     progress: takings.progress,
+    ...(cleaned && { cleanUp: cleaned.cleanUp }),
   };
 }

@@ -1,6 +1,7 @@
 import { unreachable } from "../errors.ts";
 import type { JobCounts } from "../events.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { ExitHandlers } from "./exit-handlers.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Planner } from "./plan.ts";
 import { stays, type Lock, type Ports, type WorkerSettings } from "./ports.ts";
@@ -23,6 +24,7 @@ export class Worker {
   readonly #stop: Stop;
   readonly #slots: Slots;
   readonly #planner: Planner;
+  readonly #exitHandlers: ExitHandlers;
   readonly #maintenance: Maintenance;
   #dispatcher: Dispatcher | null = null;
   /** Something may have come to be claimable since the last claim. */
@@ -40,10 +42,12 @@ export class Worker {
     this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
+    this.#exitHandlers = new ExitHandlers(ports, this.#stop);
     this.#planner = new Planner(settings.definitions, settings.environment);
     this.#idleSince = ports.clock.monotonic();
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs } = settings;
-    const recovery = new Recovery({ ports, worker, planner: this.#planner, unknownAfterMs });
+    const { exitHandlers, planner } = { exitHandlers: this.#exitHandlers, planner: this.#planner };
+    const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs });
     const onFault = (error: unknown): void => this.#stop.fault(error);
     this.#maintenance = new Maintenance({ ports, recovery, intervalMs, poke: this.#rung, onFault });
   }
@@ -221,6 +225,7 @@ export class Worker {
       poke: this.#poke,
       wake: this.#wake.call,
       stop: this.#stop,
+      exitHandlers: this.#exitHandlers,
     });
   }
 

@@ -73,6 +73,7 @@ export class SimulatedProcesses implements Processes {
     return {
       directory,
       start: (launch) => this.#start(directory, launch),
+      places: () => ({}),
       collect: (launch) => this.#collect(launch),
       close: () => {},
     };

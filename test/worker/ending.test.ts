@@ -27,6 +27,7 @@ interface Known {
   readonly limits?: Partial<Limits>;
   readonly job?: Partial<Job>;
   readonly said?: Facts["said"];
+  readonly cleanUp?: Facts["cleanUp"];
   readonly programMayTurnUp?: boolean;
 }
 
@@ -38,6 +39,7 @@ function judged(known: Known): Settlement {
     job: aJob(known.job),
     limits: limits(known.limits),
     said: known.said ?? null,
+    cleanUp: known.cleanUp ?? null,
     programMayTurnUp: known.programMayTurnUp ?? false,
     random: HALF,
   });

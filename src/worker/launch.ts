@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { factsEnvironment } from "../process/environment.ts";
+import type { Launch } from "../process/port.ts";
+import type { CleanUpRow } from "../store/clean-ups.ts";
+import type { Inputs, Job } from "../store/job.ts";
+import type { Started } from "./active-job.ts";
+import type { Plan, Planned } from "./plan.ts";
+import type { Ports } from "./ports.ts";
+
+/** Everything that an attempt's main process is started with. */
+export function launchOf({ job, inputs, message, planned, startedAt }: Started, plan: Plan, ports: Ports): Launch {
+  const facts = factsEnvironment({
+    job: job.id,
+    attempt: job.attempts,
+    receiveCount: message.receiveCount,
+    messageId: message.id,
+    queue: ports.queue.name,
+    deadline: deadline(startedAt, timeLimit({ job, planned })),
+    parameters: inputs.parameters,
+    attributes: inputs.attributes,
+  });
+  return {
+    job: job.id,
+    attempt: job.attempts,
+    role: "job",
+    argv: plan.argv,
+    cwd: plan.cwd,
+    environment: { ...plan.environment, ...facts },
+    body: inputs.body,
+    limits: planned.limits,
+    jobDirectory: ports.store.location.job(job.id),
+  };
+}
+
+/** Milliseconds that this attempt may run, and what it is when they are over. */
+export function timeLimit({ job, planned }: Pick<Started, "job" | "planned">) {
+  const timeout = planned.limits.timeoutMs ?? Number.POSITIVE_INFINITY;
+  const allAttempts = job.executionDuration > 0 ? job.executionDuration * 1000 : Number.POSITIVE_INFINITY;
+  const left = Math.max(0, allAttempts - job.runningMs);
+  return left <= timeout
+    ? ({ milliseconds: left, cause: "overrun" } as const)
+    : ({ milliseconds: timeout, cause: "timeout" } as const);
+}
+
+function deadline(startedAt: number, { milliseconds }: ReturnType<typeof timeLimit>): number | null {
+  return Number.isFinite(milliseconds) ? Math.floor((startedAt + milliseconds) / 1000) : null;
+}
+
+/** Where the files of an exit handler are, beside those of the attempt that it cleans up after. */
+export const handlerDirectory = (slotDirectory: string): string => join(slotDirectory, "exit-handler");
+
+/** The environment of an exit handler that comes later than its attempt: as far as what is recorded tells of it. */
+export function laterEnvironment(
+  job: Job,
+  attempt: number,
+  row: CleanUpRow,
+  inputs: Inputs,
+  planned: Planned,
+  ports: Ports,
+): Record<string, string> {
+  const facts = factsEnvironment({
+    job: job.id,
+    attempt,
+    receiveCount: row.receiveCount,
+    messageId: row.messageId,
+    queue: ports.queue.name,
+    deadline: null,
+    parameters: inputs.parameters,
+    attributes: inputs.attributes,
+  });
+  const work = join(ports.store.location.job(job.id), "work");
+  return {
+    ...(planned.kind === "plan" && planned.plan.environment),
+    ...facts,
+    ...(existsSync(work) && { REEVE_WORKDIR: work }),
+  };
+}

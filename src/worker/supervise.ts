@@ -1,0 +1,171 @@
+import { messageOf } from "../errors.ts";
+import { SpawnFailed, type Launch, type RunningTree, type Takings, type TreeExit } from "../process/port.ts";
+import type { CleanUp, Ending } from "../store/job.ts";
+import type { ActiveJob, Started } from "./active-job.ts";
+import { mayBeOfAStop } from "./ending.ts";
+import type { CleanedUp, CleanUpOrder } from "./exit-handlers.ts";
+import { handlerDirectory, launchOf, timeLimit } from "./launch.ts";
+import type { Plan } from "./plan.ts";
+import type { Ports } from "./ports.ts";
+import type { RunContext } from "./run.ts";
+import { collect } from "./taking.ts";
+
+/** What there is to say of an attempt when nothing of it runs any more. */
+export interface Outcome {
+  readonly ending: Ending;
+  readonly endedAt: number;
+  readonly ranMs: number;
+  readonly pid: number | null;
+  readonly usage: TreeExit["usage"];
+  readonly takings: Takings;
+  /** What could not be ended, in words. */
+  readonly left: string | null;
+  /** Null: there was nothing to clean up, or nobody to do it. */
+  readonly cleanUp: CleanUp | null;
+}
+
+const NO_TAKINGS: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
+
+/** After so long a job's pid is written down for whoever looks at it; most jobs have ended by then. */
+const SHOW_PID_AFTER_MS = 200;
+/** systemd signals worker and jobs at once: a job's death by a signal is judged so much later. */
+const STOP_MAY_FOLLOW_MS = 1000;
+
+/** Start, supervise, see the tree gone, clean up after it, take in what it left. */
+export async function perform(active: ActiveJob, context: RunContext): Promise<Outcome> {
+  const { planned } = active.started;
+  const { clock } = context.ports;
+  if (planned.kind !== "plan") return notStarted(unplannedEnding(planned), clock.now());
+  const launch = launchOf(active.started, planned.plan, context.ports);
+  const tree = start(active, launch);
+  if (tree instanceof SpawnFailed) {
+    return notStarted({ kind: "spawn failed", errno: tree.errno, message: tree.message }, clock.now());
+  }
+  return supervise(active, tree, { launch, plan: planned.plan }, context);
+}
+
+/** What is being run, as it was planned. */
+interface Work {
+  readonly launch: Launch;
+  readonly plan: Plan;
+}
+
+async function supervise(active: ActiveJob, tree: RunningTree, work: Work, context: RunContext): Promise<Outcome> {
+  const { launch } = work;
+  const { clock, emit } = context.ports;
+  const begun = clock.monotonic();
+  emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
+  watchTime(active, tree, context);
+  const standing =
+    (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
+  const exit = await tree.exited;
+  active.exited();
+  const endedAt = clock.now();
+  const ranMs = Math.round(clock.monotonic() - begun);
+  const left = await tree.gone(active.stopOrder());
+  const ending = endingOf(exit);
+  await explain(active, ending, standing !== null, context);
+  const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
+  const takings = await collect(active.started.slot, launch, context.ports);
+  const outputs = [...takings.outputs, ...(cleaned?.outputs ?? [])];
+  const cleanUp = cleaned?.cleanUp ?? null;
+  return { ending, endedAt, ranMs, pid: tree.pid, usage: exit.usage, takings: { ...takings, outputs }, left, cleanUp };
+}
+
+export function notStarted(ending: Ending, endedAt: number): Outcome {
+  return { ending, endedAt, ranMs: 0, pid: null, usage: null, takings: NO_TAKINGS, left: null, cleanUp: null };
+}
+
+function unplannedEnding(planned: Exclude<Started["planned"], { kind: "plan" }>): Ending {
+  if (planned.kind === "rejected") return { kind: "rejected", reason: planned.reason };
+  const message = `this worker has no definition ${planned.definition}`;
+  return { kind: "spawn failed", errno: "ENOENT", message };
+}
+
+function start(active: ActiveJob, launch: Launch): RunningTree | SpawnFailed {
+  try {
+    const tree = active.started.slot.start(launch);
+    active.begun(tree);
+    return tree;
+  } catch (error) {
+    if (error instanceof SpawnFailed) return error;
+    throw error;
+  }
+}
+
+function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext): void {
+  const { clock, store, emit } = ports;
+  const { job } = active.started;
+  active.after(SHOW_PID_AFTER_MS, clock, () => {
+    tree.remember();
+    const shown = store.write(() => store.attempts.running(job.seq, job.attempts, tree.pid));
+    shown.catch((error: unknown) => emit({ type: "trouble", what: messageOf(error) }));
+  });
+  const { milliseconds, cause } = timeLimit(active.started);
+  if (Number.isFinite(milliseconds)) active.after(milliseconds, clock, () => active.end(cause));
+}
+
+function endingOf(exit: TreeExit): Ending {
+  if (exit.failure) return { kind: "spawn failed", errno: "EINVAL", message: messageOf(exit.failure) };
+  return exit.code === null ? { kind: "signalled", signal: exit.signal } : { kind: "exited", code: exit.code };
+}
+
+/** Finds out whether it was a stop of the worker, where the job itself does not show it. */
+async function explain(active: ActiveJob, ending: Ending, stoodStill: boolean, context: RunContext): Promise<void> {
+  // Nothing that stands still exits: it had done so before.
+  if (stoodStill && ending.kind === "exited") return active.pardon();
+  const isUnexplained = active.cause === null && mayBeOfAStop(ending);
+  if (isUnexplained && (await context.stopsWithin(STOP_MAY_FOLLOW_MS))) active.explain("stop");
+}
+
+/** The job stands still while its exit handler runs for the first time, and is dead afterwards. */
+async function cleanUpStanding(
+  active: ActiveJob,
+  tree: RunningTree,
+  work: Work,
+  { ports, exitHandlers }: RunContext,
+): Promise<CleanedUp> {
+  await tree.suspend();
+  const end = async (): Promise<void> => {
+    tree.kill();
+    await tree.exited;
+    await tree.gone(active.stopOrder());
+  };
+  const order = cleanUpOrder(active, work, "stop", ports);
+  const cleaned = await exitHandlers.run({ ...order, beforeRetry: end });
+  tree.kill();
+  return cleaned;
+}
+
+async function cleanUpAfter(
+  active: ActiveJob,
+  ending: Ending,
+  work: Work,
+  { ports, exitHandlers }: RunContext,
+): Promise<CleanedUp | null> {
+  const cause = causeOf(active, ending);
+  return work.plan.exitHandler && cause ? exitHandlers.run(cleanUpOrder(active, work, cause, ports)) : null;
+}
+
+/** Why there is something to clean up; null: it ended by itself, or what it left is another owner's by now. */
+function causeOf({ cause }: ActiveJob, ending: Ending): string | null {
+  if (cause === "lease lost" || ending.kind === "spawn failed") return null;
+  return cause ?? (ending.kind === "signalled" ? "signal" : null);
+}
+
+function cleanUpOrder(active: ActiveJob, { launch, plan }: Work, cause: string, { store }: Ports): CleanUpOrder {
+  const { job, slot } = active.started;
+  const { attempts: attempt } = job;
+  return {
+    job,
+    attempt,
+    argv: plan.exitHandler ?? [],
+    cwd: launch.cwd,
+    environment: { ...launch.environment, ...slot.places(launch), REEVE_CAUSE: cause },
+    body: launch.body,
+    limits: launch.limits,
+    tries: store.cleanUps.of(job.seq, attempt)?.tries ?? 0,
+    tookMs: 0,
+    directory: handlerDirectory(slot.directory),
+  };
+}
