@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, nothingThere } from "../errors.ts";
-import type { Attempt } from "../store/attempts.ts";
+import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
 import type { StoredOutput } from "../store/outputs.ts";
 import type { Store } from "../store/store.ts";

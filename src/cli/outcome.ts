@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { EXIT } from "../errors.ts";
-import type { Attempt } from "../store/attempts.ts";
+import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
 
 /** As timeout(1) and shells have it. */

@@ -1,7 +1,15 @@
 import { EXIT } from "../errors.ts";
-import type { Attempt } from "../store/attempts.ts";
+import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
-import { commandOf, errorSummary, jobDocument, MASK, readFacts, type JobFacts } from "../uws/document.ts";
+import {
+  commandOf,
+  errorSummary,
+  exitHandlerOf,
+  jobDocument,
+  MASK,
+  readFacts,
+  type JobFacts,
+} from "../uws/document.ts";
 import { withExistingStore, type Context } from "./context.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { phaseColour } from "./render/colour.ts";
@@ -46,6 +54,7 @@ function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[
     ["phase", paint(job.phase, phaseColour(job.phase))],
     ["definition", job.definition ?? ""],
     ["command", safe(shellLine(commandOf(inputs, attempts.at(-1)) ?? []))],
+    ["exit handler", safe(shellLine(exitHandlerOf(inputs, attempts.at(-1)) ?? []))],
     ["directory", safe(context.kind === "command" ? context.cwd : (attempts.at(-1)?.cwd ?? ""))],
     ["parameters", safeLines(given.join("\n"))],
     ["body", inputs.body === null ? "" : byteSize(inputs.body.length)],
@@ -100,7 +109,7 @@ function attemptTable(attempts: readonly Attempt[], now: number, screen: Screen)
     cpuOf(attempt),
     attempt.peakBytes === null ? "" : byteSize(attempt.peakBytes),
     attempt.verdict ?? "",
-    endingOf(attempt),
+    [endingOf(attempt), cleanUpOf(attempt)].filter(Boolean).join("; "),
   ]);
   return table(ATTEMPT_HEAD, rows, screen);
 }
@@ -116,4 +125,9 @@ export function endingOf({ ending, exitCode, signal, cause, detail, endedAt }: A
   const how = exitCode === null ? (signal ?? ending) : `exit code ${exitCode}`;
   const because = cause === null ? "" : ` (${cause})`;
   return safe(`${how}${because}${detail === null ? "" : `: ${detail}`}`);
+}
+
+function cleanUpOf({ cleanUp, cleanUpTries }: Attempt): string {
+  if (cleanUp !== null) return `clean-up ${cleanUp}`;
+  return cleanUpTries === 0 ? "" : "cleaning up";
 }

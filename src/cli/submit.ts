@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { systemClock } from "../clock.ts";
 import { codeOf, EXIT, messageOf, usageError } from "../errors.ts";
 import type { NewJob } from "../store/submission.ts";
+import { optionForm } from "./arguments.ts";
 import { withStore, type Context } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
@@ -11,6 +12,7 @@ import { print } from "./streams.ts";
 import { readBatch } from "./submission/batch.ts";
 import { newJob, type Surroundings } from "./submission/build.ts";
 import { requestOf } from "./submission/flags.ts";
+import { COMMAND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import { waitForAll } from "./wait.ts";
 
 /** `reeve submit`: records jobs, and prints their ids when they are on disk. */
@@ -50,11 +52,9 @@ function readFile(path: string): Uint8Array {
   }
 }
 
-const OF_ONE_JOB = ["param", "file", "body", "body-file", "priority", "delay", "expires", "after", "dedupe", "hold"];
-const OF_ONE_RUN = ["run-id", "execution-duration", "env", "secret-env", "cwd", "timeout", "grace", "max-attempts"];
-
 function refuseBeside({ args, options, command }: Invocation): void {
-  const beside = [...OF_ONE_JOB, ...OF_ONE_RUN, "max-lost", "output"].find((name) => options.has(name));
+  const ofOneJob = [...JOB_OPTIONS, ...COMMAND_OPTIONS].map(([flags]) => optionForm(flags).name);
+  const beside = ofOneJob.find((name) => options.has(name));
   if (beside !== undefined) {
     throw usageError(`--${beside} cannot stand beside --batch`, `each line says it for its job: {"${beside}": …}`);
   }

@@ -1,3 +1,4 @@
+import { COMMAND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -23,26 +24,8 @@ export const VERBS: readonly Verb[] = [
     usage: "submit [DEFINITION] [options] [-- COMMAND…]",
     takesCommand: true,
     options: [
-      ["--param <k=v>", "a parameter of the definition; may be repeated"],
-      ["--file <k=@path>", "a file parameter of the definition; may be repeated"],
-      ["--body <text>", "what the job reads on stdin"],
-      ["--body-file <file>", "the same, from a file or stdin (-)"],
-      ["--priority <n>", "higher ones are run first (0)"],
-      ["--delay <duration>", "not before so much time has passed"],
-      ["--expires <duration>", "aborted if not started by then"],
-      ["--after <id>", "only when that job has completed; may be repeated"],
-      ["--dedupe <key>", "not beside a job of the same key that has not been started"],
-      ["--hold", "wait for `reeve start`"],
-      ["--run-id <text>", "a label of your own"],
-      ["--execution-duration <duration>", "the running time of all attempts together (no limit)"],
-      ["--env <name[=value]>", "pass a variable on, or set it; may be repeated"],
-      ["--secret-env <name[=value]>", "the same, and show its value to nobody"],
-      ["--cwd <dir>", "where the command runs (here)"],
-      ["--timeout <duration>", "how long one attempt may take (no limit)"],
-      ["--grace <duration>", "between TERM and KILL (10s)"],
-      ["--max-attempts <n>", "failures until it is given up (1)"],
-      ["--max-lost <n>", "lost starts until it is given up (3)"],
-      ["--output <log|separate>", "stdout and stderr as one log, or apart (log)"],
+      ...JOB_OPTIONS,
+      ...COMMAND_OPTIONS,
       ["--batch <file>", "a job per line of JSON, with these options' names as keys; - is stdin"],
       ["--wait", "wait until it has ended, and exit as it did"],
       QUIET,

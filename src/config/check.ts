@@ -1,6 +1,6 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
-import type { Configuration, Definition } from "./definition.ts";
+import { type Configuration, DEFAULT_LIMITS, type Definition, type Limits } from "./definition.ts";
 import { compileTemplate, placeholders, withoutCase } from "./template.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,6 +9,8 @@ type Check = (definition: Definition, environment: Environment) => string | fals
 const CHECKS: readonly Check[] = [
   workingDirectory,
   program,
+  cleaningProgram,
+  handlerWithoutUse,
   refusableByEveryMessage,
   lookalike,
   leadingMinus,
@@ -17,16 +19,22 @@ const CHECKS: readonly Check[] = [
   notActedOn,
 ];
 
+/** What of a job's limits this machine cannot enforce: a sentence each. */
+export type Unenforceable = (limits: Limits) => readonly string[];
+
 /**
  * What is allowed in a configuration but is most likely not meant: one sentence each, with the definition's name.
  * Programs are looked for in the `PATH` of `environment`.
  */
-export function checkConfiguration(configuration: Configuration, environment: Environment = process.env): string[] {
-  return [...configuration.definitions.values()].flatMap((definition) =>
-    CHECKS.map((check) => check(definition, environment))
-      .filter((warning) => warning !== false)
-      .map((warning) => `jobs.${definition.name}: ${warning}`),
-  );
+export function checkConfiguration(
+  configuration: Configuration,
+  environment: Environment = process.env,
+  unenforceable: Unenforceable = () => [],
+): string[] {
+  return [...configuration.definitions.values()].flatMap((definition) => {
+    const warnings = CHECKS.map((check) => check(definition, environment)).filter((warning) => warning !== false);
+    return [...warnings, ...unenforceable(definition.limits)].map((warning) => `jobs.${definition.name}: ${warning}`);
+  });
 }
 
 function workingDirectory({ cwd }: Definition): string | false {
@@ -34,7 +42,20 @@ function workingDirectory({ cwd }: Definition): string | false {
 }
 
 function program(definition: Definition, environment: Environment): string | false {
-  const name = definition.command[0] ?? "";
+  return programProblem(definition.command[0] ?? "", definition, environment);
+}
+
+function cleaningProgram(definition: Definition, environment: Environment): string | false {
+  const name = definition.exitHandler?.[0];
+  return name !== undefined && programProblem(name, definition, environment);
+}
+
+function handlerWithoutUse({ exitHandler, limits }: Definition): string | false {
+  if (exitHandler !== undefined || limits.exitHandlerMs === DEFAULT_LIMITS.exitHandlerMs) return false;
+  return "`exit_handler_timeout` means nothing without an `exit_handler`.";
+}
+
+function programProblem(name: string, definition: Definition, environment: Environment): string | false {
   const places = placesOf(name, definition, environment);
   if (places.some(isExecutable)) return false;
   if (!name.includes("/")) return `The program ${name} is not in PATH.`;
@@ -75,15 +96,15 @@ function refusableByEveryMessage({ command }: Definition): string | false {
 
 const LOOKALIKE = /\{(?:params?|parameters?|body|attr|attributes?)[.}][^{}\s]*\}?/i;
 
-function lookalike({ command }: Definition): string | false {
-  const literals = compileTemplate(command).flat();
+function lookalike({ command, exitHandler = [] }: Definition): string | false {
+  const literals = compileTemplate([...command, ...exitHandler]).flat();
   const found = literals.find((piece): piece is string => typeof piece === "string" && LOOKALIKE.test(piece));
   if (found === undefined) return false;
   return `${LOOKALIKE.exec(found)?.[0]} looks like a placeholder but is none, so the program gets it as it is written.`;
 }
 
-function leadingMinus({ command, parameters }: Definition): string | false {
-  const leading = compileTemplate(command).map(([first]) => first);
+function leadingMinus({ command, exitHandler = [], parameters }: Definition): string | false {
+  const leading = compileTemplate([...command, ...exitHandler]).map(([first]) => first);
   const negative = leading.find((piece) => {
     if (typeof piece !== "object" || piece.source.from !== "parameter") return false;
     const parameter = withoutCase(parameters, piece.source.name);
@@ -102,7 +123,6 @@ function ownVariables({ environment, passEnvironment }: Definition): string | fa
   return own !== undefined && `The variable ${own} may be overwritten: names that begin with REEVE_ are Reeve's own.`;
 }
 
-function notActedOn({ exitHandler, route }: Definition): string | false {
-  if (exitHandler !== undefined) return "`exit_handler` is not acted on by this version.";
+function notActedOn({ route }: Definition): string | false {
   return route !== undefined && "`route` is not acted on by this version.";
 }

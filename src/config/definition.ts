@@ -10,6 +10,9 @@ export type StopSignal = (typeof STOP_SIGNALS)[number];
 /** What becomes of a job that did not fail by itself: it is put back, or counts as failed. */
 export type PutBack = "release" | "fail";
 
+/** What may become of a job that a stop of its worker made exit with 0. */
+export const TERM_EXIT_ZERO = ["release", "completed"] as const;
+
 /** How a job's processes are kept apart from the others: not at all, or in a pid namespace with an init of its own. */
 export const ISOLATIONS = ["none", "pid"] as const;
 
@@ -76,7 +79,7 @@ export interface Limits {
   /** Milliseconds that a job may go on by itself when its worker stops. */
   finishMs: number;
   /** What becomes of a job that a stop of its worker made exit with 0. */
-  termExitZero: "release" | "completed";
+  termExitZero: (typeof TERM_EXIT_ZERO)[number];
   /** Milliseconds that one try of the exit handler may take. */
   exitHandlerMs: number;
   /** What the main process left running lives on. */

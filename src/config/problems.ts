@@ -1,4 +1,4 @@
-import type { ParameterDefinition } from "./definition.ts";
+import type { Limits, ParameterDefinition } from "./definition.ts";
 import { compileTemplate, type Placeholder, placeholders, withoutCase } from "./template.ts";
 import { checkText, isNumeric, kindName, wholeMatch } from "./values.ts";
 import { suggestion } from "./wording.ts";
@@ -109,3 +109,15 @@ export function exitCodeProblems(reject: readonly number[], release: readonly nu
   const both = release.filter((code) => reject.includes(code));
   return both.map((code) => ({ path: ["release"], message: `${code} is in \`reject\` as well; keep it in one` }));
 }
+
+/** Limits that make no sense together. The path is the key of the one that is too much. */
+export function limitProblems({ keepDescendants, maxAttempts, isolate }: Limits): Problem[] {
+  if (!keepDescendants) return [];
+  return [
+    ...problemAt(["keep_descendants"], maxAttempts > 1 ? BESIDE_THE_NEXT : null),
+    ...problemAt(["keep_descendants"], isolate === "pid" ? ENDS_WITH_ITS_INIT : null),
+  ];
+}
+
+const BESIDE_THE_NEXT = "goes with one attempt only: what one left running would run beside the next";
+const ENDS_WITH_ITS_INIT = "means nothing in a pid namespace, which ends as a whole with the main process";

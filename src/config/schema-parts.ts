@@ -102,17 +102,23 @@ export const count = (least: number) =>
     v.minValue(least, `must be at least ${least}`),
   );
 
-/** Milliseconds, out of a duration as it is written: `"10m"`, or a number of seconds. */
-export const duration = v.pipe(
-  v.union([v.string(), v.number()], 'must be a duration such as "10m" or a number of seconds'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+const reading = <Given, Read>(read: (given: Given) => Read) =>
+  v.rawTransform<Given, Read>(({ dataset, addIssue, NEVER }) => {
     try {
-      return parseDuration(dataset.value);
+      return read(dataset.value);
     } catch (error) {
       addIssue({ message: messageOf(error).replace(/\.$/, "") });
       return NEVER;
     }
-  }),
+  });
+
+/** Whatever `read` makes of it; the sentence that it throws says what is wrong. */
+export const parsed = <Read>(read: (given: unknown) => Read) => v.pipe(v.unknown(), reading(read));
+
+/** Milliseconds, out of a duration as it is written: `"10m"`, or a number of seconds. */
+export const duration = v.pipe(
+  v.union([v.string(), v.number()], 'must be a duration such as "10m" or a number of seconds'),
+  reading(parseDuration),
 );
 
 /** Milliseconds that cannot be 0. */

@@ -2,16 +2,21 @@ import * as v from "valibot";
 import {
   DEFAULT_LIMITS,
   type Definition,
+  ISOLATIONS,
   type Limits,
   type ParameterDefinition,
   type QueueDefinition,
+  type ResourceLimits,
   STOP_SIGNALS,
+  TERM_EXIT_ZERO,
 } from "./definition.ts";
-import { exitCodeProblems, type Problem, templateProblems } from "./problems.ts";
+import { exitCodeProblems, limitProblems, type Problem, templateProblems } from "./problems.ts";
 import { parameters } from "./parameter-schema.ts";
+import { readOutputLimit, readResource, RESOURCE_KEYS } from "./resources.ts";
 import {
   count,
   duration,
+  flag,
   issueAt,
   lostKeyProblems,
   NAME,
@@ -21,6 +26,7 @@ import {
   oneOf,
   openTable,
   optional,
+  parsed,
   passable,
   positiveDuration,
   present,
@@ -42,6 +48,13 @@ const exitCodes = v.array(
   "must be a list of exit codes, such as [65]",
 );
 
+const resources = v.pipe(
+  table(Object.fromEntries(RESOURCE_KEYS.map((key) => [key, optional(parsed((given) => readResource(key, given)))]))),
+  v.transform((given) =>
+    Object.values(given).reduce<ResourceLimits>((all, one) => ({ ...all, ...one }), { optional: [] }),
+  ),
+);
+
 const limitEntries = {
   timeout: optional(duration),
   grace: optional(duration),
@@ -56,7 +69,16 @@ const limitEntries = {
   backoff: optional(duration),
   backoff_cap: optional(duration),
   output: optional(oneOf(["log", "separate"])),
+  output_limit: optional(parsed(readOutputLimit)),
+  timestamps: optional(flag),
   stop_signal: optional(oneOf(STOP_SIGNALS)),
+  finish_timeout: optional(duration),
+  term_exit_zero: optional(oneOf(TERM_EXIT_ZERO)),
+  exit_handler_timeout: optional(positiveDuration),
+  keep_descendants: optional(flag),
+  isolate: optional(oneOf(ISOLATIONS)),
+  outlive: optional(flag),
+  limits: optional(resources),
 };
 
 const templateEntries = {
@@ -86,10 +108,12 @@ const job = v.pipe(
 );
 
 function jobProblems(given: JobTable): Problem[] {
-  const { backoffBaseMs, backoffCapMs } = toLimits(given);
+  const limits = toLimits(given);
+  const { backoffBaseMs, backoffCapMs } = limits;
   const capped = backoffCapMs < backoffBaseMs;
   return [
     ...exitCodeProblems(given.reject ?? [], given.release ?? []),
+    ...limitProblems(limits),
     ...(capped ? [{ path: [given.backoff_cap === undefined ? "backoff" : "backoff_cap"], message: CAP_SENTENCE }] : []),
   ];
 }
@@ -141,7 +165,16 @@ function toLimits(given: JobTable): Limits {
     backoffBaseMs: given.backoff,
     backoffCapMs: given.backoff_cap,
     output,
+    outputLimitBytes: given.output_limit,
+    timestamps: given.timestamps,
     stopSignal: given.stop_signal,
+    finishMs: given.finish_timeout,
+    termExitZero: given.term_exit_zero,
+    exitHandlerMs: given.exit_handler_timeout,
+    keepDescendants: given.keep_descendants,
+    isolate: given.isolate,
+    outlive: given.outlive,
+    resources: given.limits,
   };
   return { ...DEFAULT_LIMITS, ...present(said) };
 }

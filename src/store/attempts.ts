@@ -1,40 +1,12 @@
+import { ATTEMPT_COLUMNS, type Attempt } from "./attempt.ts";
 import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import type { CleanUps } from "./clean-ups.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
-import type { AttemptEnd, Cause, Ending, Job, Settlement, VerdictKind } from "./job.ts";
+import type { AttemptEnd, Job, Settlement } from "./job.ts";
 import { abortedBy, detailOf, exitCodeOf } from "./endings.ts";
 import type { Outputs } from "./outputs.ts";
-
-export interface Attempt {
-  readonly number: number;
-  readonly worker: string;
-  /** Where its files are while it runs. */
-  readonly directory: string;
-  readonly messageId: string;
-  readonly receiveCount: number;
-  readonly startedAt: number;
-  readonly endedAt: number | null;
-  /** JSON of the argv, where it is not the one that the job was submitted with. */
-  readonly command: string | null;
-  readonly cwd: string | null;
-  readonly pid: number | null;
-  readonly ending: Ending["kind"] | null;
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  readonly cause: Cause | null;
-  /** The reason of a rejection, the error of a spawn. */
-  readonly detail: string | null;
-  readonly userMicroseconds: number | null;
-  readonly systemMicroseconds: number | null;
-  readonly peakBytes: number | null;
-  readonly verdict: VerdictKind | null;
-}
-
-const COLUMNS = `number, worker, directory, message_id AS messageId, receive_count AS receiveCount,
-  started_at AS startedAt, ended_at AS endedAt, command, cwd, pid, ending, exit_code AS exitCode, signal, cause, detail,
-  user_us AS userMicroseconds, system_us AS systemMicroseconds, peak_bytes AS peakBytes, verdict`;
 
 const BEGIN = `INSERT INTO attempts(job, number, worker, directory, message_id, receive_count, started_at)
   VALUES(?, ?, ?, ?, ?, ?, ?)`;
@@ -82,11 +54,15 @@ export class Attempts {
   }
 
   of(job: number): Attempt[] {
-    return this.#database.all<Attempt>(`SELECT ${COLUMNS} FROM attempts WHERE job = ? ORDER BY number`, job);
+    return this.#database.all<Attempt>(`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE job = ? ORDER BY number`, job);
   }
 
   one(job: number, number: number): Attempt | undefined {
-    return this.#database.get<Attempt>(`SELECT ${COLUMNS} FROM attempts WHERE job = ? AND number = ?`, job, number);
+    return this.#database.get<Attempt>(
+      `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE job = ? AND number = ?`,
+      job,
+      number,
+    );
   }
 
   /** Recorded before the spawn, so that a start which kills its worker is counted. */

@@ -1,4 +1,5 @@
-import type { Attempt } from "../store/attempts.ts";
+import type { Attempt } from "../store/attempt.ts";
+import type { ExitHandler } from "../store/clean-ups.ts";
 import type { Inputs, Job, JobError, Parameter } from "../store/job.ts";
 import type { StoredResult } from "../store/outputs.ts";
 import { unmetDependencies } from "../store/reading.ts";
@@ -34,6 +35,20 @@ export interface AttemptDocument {
   readonly peakMemory: number | null;
   readonly verdict: Attempt["verdict"];
   readonly worker: string;
+  readonly cleanUp: CleanUpDocument | null;
+  /** Seconds that it stood still, but for the suspension that goes on. */
+  readonly suspended: number;
+  readonly suspendedSince: string | null;
+}
+
+/** What the exit handler did; outcome null: it is at it. */
+export interface CleanUpDocument {
+  readonly outcome: Attempt["cleanUp"];
+  readonly tries: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Of all tries; null: not known yet. */
+  readonly seconds: number | null;
 }
 
 export interface ParameterDocument {
@@ -97,6 +112,7 @@ function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
     queue: "sqlite",
     definition: job.definition,
     command: commandOf(inputs, last),
+    exitHandler: exitHandlerOf(inputs, last),
     cwd: inputs.context.kind === "command" ? inputs.context.cwd : (last?.cwd ?? null),
     bodySize: inputs.body?.length ?? null,
     priority: job.priority,
@@ -137,6 +153,20 @@ function attemptDocument(attempt: Attempt): AttemptDocument {
     peakMemory: attempt.peakBytes,
     verdict: attempt.verdict,
     worker: attempt.worker,
+    cleanUp: cleanUpDocument(attempt),
+    suspended: attempt.suspendedMs / 1000,
+    suspendedSince: isoTime(attempt.suspendedAt),
+  };
+}
+
+function cleanUpDocument(attempt: Attempt): CleanUpDocument | null {
+  if (attempt.cleanUp === null && attempt.cleanUpTries === 0) return null;
+  return {
+    outcome: attempt.cleanUp,
+    tries: attempt.cleanUpTries,
+    exitCode: attempt.cleanUpExitCode,
+    signal: attempt.cleanUpSignal,
+    seconds: attempt.cleanUpMs === null ? null : attempt.cleanUpMs / 1000,
   };
 }
 
@@ -159,9 +189,20 @@ export function errorSummary({ error }: Pick<Job, "error">): ErrorSummary | null
 export function commandOf(inputs: Inputs, last: Pick<Attempt, "command"> | undefined): string[] | null {
   const resolved = last?.command ?? null;
   // The store itself wrote it.
-  const argv = inputs.command ?? (resolved === null ? null : (JSON.parse(resolved) as string[]));
+  return masked(inputs, inputs.command ?? (resolved === null ? null : (JSON.parse(resolved) as string[])));
+}
+
+/** The argv of what cleans up, as it was submitted or as the last attempt had it, with its secrets masked. */
+export function exitHandlerOf(inputs: Inputs, last: Pick<Attempt, "exitHandler"> | undefined): string[] | null {
+  const submitted = inputs.context.kind === "command" ? inputs.context.exitHandler : undefined;
+  const resolved = last?.exitHandler ?? null;
+  // The store itself wrote it.
+  return masked(inputs, submitted ?? (resolved === null ? null : (JSON.parse(resolved) as ExitHandler).argv));
+}
+
+function masked(inputs: Inputs, argv: readonly string[] | null): string[] | null {
   const secrets = secretsOf(inputs);
-  return argv && argv.map((word) => secrets.reduce((masked, secret) => masked.replaceAll(secret, MASK), word));
+  return argv && argv.map((word) => secrets.reduce((text, secret) => text.replaceAll(secret, MASK), word));
 }
 
 function secretsOf({ parameters, context }: Inputs): string[] {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { RESOURCE_NAMES } from "../../src/config/resources.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { bytes, desk, type Desk, type Done } from "./desk.ts";
 
@@ -31,6 +32,28 @@ test("every line is a job, with the options' names as keys", async () => {
   ]);
 });
 
+test("limits and the exit handler are keys like any other", async () => {
+  using work = desk();
+  const done = await batch(work, [
+    '{"command":["a"],"exit_handler":["./c.sh","a"],"keep-descendants":true,"isolate":"none","output_limit":4096}',
+    '{"command":["b"],"limits":{"memory":"1GB","nice":5,"optional":["memory"]},"timestamps":true,"finish_timeout":1.5}',
+    '{"command":["c"],"limit_optional":true,"limits":{"cpu":"2"},"outlive":true}',
+  ]);
+  expect(done).toMatchObject({ code: 0, stderr: "" });
+  const { store } = work.at;
+  expect(idsOf(done).map((id) => store.jobs.inputs(store.jobs.byPrefix(id).seq).context)).toMatchObject([
+    { exitHandler: ["./c.sh", "a"], limits: { keepDescendants: true, isolate: "none", outputLimitBytes: 4096 } },
+    {
+      limits: {
+        timestamps: true,
+        finishMs: 1500,
+        resources: { memoryBytes: 1_000_000_000, nice: 5, optional: ["memoryBytes"] },
+      },
+    },
+    { limits: { outlive: true, resources: { cpus: 2, optional: RESOURCE_NAMES } } },
+  ]);
+});
+
 test("one wrong line keeps all from being submitted, and each is named", async () => {
   using work = desk();
   const wrong = [
@@ -49,6 +72,23 @@ test("one wrong line keeps all from being submitted, and each is named", async (
   expect(done.stderr).toContain(`nothing was submitted, since ${wrong.length} lines are wrong`);
   for (const [index, [, sentence]] of wrong.entries()) expect(done.stderr).toContain(`stdin:${index + 2}: ${sentence}`);
   expect(work.at.store.jobs.countByPhase().size).toBe(0);
+});
+
+test("wrong limits are named like any other key", async () => {
+  using work = desk();
+  const wrong = [
+    ['{"command":["a"],"limits":{"memry":1}}', "`limits` memry is not a limit, did you mean `memory`?"],
+    ['{"command":["a"],"limits":5}', "`limits` must be an object with a value for each name"],
+    ['{"command":["a"],"limts":{}}', '"limts" is not a key of a job, did you mean `limits`?'],
+    ['{"command":["a"],"outlive":"yes"}', "`outlive` must be true or false"],
+    ['{"command":["a"],"exit_handler":"c.sh"}', "`exit_handler` must be a list of texts"],
+  ] as const;
+  const { code, stderr } = await batch(
+    work,
+    wrong.map(([line]) => line),
+  );
+  expect(code).toBe(2);
+  for (const [index, [, sentence]] of wrong.entries()) expect(stderr).toContain(`stdin:${index + 1}: ${sentence}`);
 });
 
 test("many wrong lines are counted", async () => {

@@ -7,7 +7,7 @@ import { pairs, table, type Screen } from "../../src/cli/render/table.ts";
 import { safe, shellLine } from "../../src/cli/render/text.ts";
 import { byteSize, relative, span } from "../../src/cli/render/times.ts";
 import { parseTime } from "../../src/cli/times.ts";
-import type { Attempt } from "../../src/store/attempts.ts";
+import type { Attempt } from "../../src/store/attempt.ts";
 import { sentenceOf } from "../support/errors.ts";
 import { aJob } from "../support/temporary.ts";
 import { bytes } from "./desk.ts";
@@ -32,6 +32,14 @@ const attempt = (fields: Partial<Attempt>): Attempt => ({
   systemMicroseconds: null,
   peakBytes: null,
   verdict: null,
+  exitHandler: null,
+  cleanUp: null,
+  cleanUpTries: 0,
+  cleanUpExitCode: null,
+  cleanUpSignal: null,
+  cleanUpMs: null,
+  suspendedMs: 0,
+  suspendedAt: null,
   ...fields,
 });
 

@@ -44,6 +44,33 @@ test("a job's document has the names of UWS, and null for what is not so", async
   }); // prettier-ignore
 });
 
+test("what the exit handler did, and how long an attempt stood still, is told", async () => {
+  using work = desk();
+  const job = await work.ended();
+  const attempt = async () => {
+    const document: JobDocument = JSON.parse((await work.reeve("show", job.id, "--json")).stdout);
+    return document.jobInfo.attempts[0];
+  };
+  expect(await attempt()).toMatchObject({ cleanUp: null, suspended: 0, suspendedSince: null });
+  const { database } = work.at.store;
+  database.run("UPDATE attempts SET cleanup_tries = 1, suspended_ms = 1500, suspended_at = 0");
+  expect(await attempt()).toMatchObject({
+    cleanUp: { outcome: null, tries: 1, exitCode: null, signal: null, seconds: null },
+    suspended: 1.5,
+    suspendedSince: "1970-01-01T00:00:00.000Z",
+  });
+  expect((await work.reeve("show", job.id)).stdout).toContain("exit code 0; cleaning up");
+  database.run(
+    `UPDATE attempts SET cleanup = 'failed', cleanup_tries = 2, cleanup_exit_code = 3, cleanup_ms = 250,
+      exit_handler = '{"argv":["./clean.sh","a b"],"cwd":"/"}'`,
+  );
+  const cleanUp = { outcome: "failed", tries: 2, exitCode: 3, signal: null, seconds: 0.25 };
+  expect(await attempt()).toMatchObject({ cleanUp });
+  const { stdout } = await work.reeve("show", job.id);
+  expect(stdout).toContain("exit code 0; clean-up failed");
+  expect(stdout).toMatch(/exit handler +\.\/clean\.sh 'a b'/);
+});
+
 test("secrets are shown nowhere", async () => {
   using work = desk();
   const context = {
@@ -53,9 +80,10 @@ test("secrets are shown nowhere", async () => {
     secrets: ["TOKEN"],
     limits: { ...(await limitsOf()) },
   } as const;
-  await work.submit({ context, command: ["curl", "-H", "Bearer s3cret"] });
+  const exitHandler = ["logout", "s3cret"];
+  const { id } = await work.submit({ context: { ...context, exitHandler }, command: ["curl", "-H", "Bearer s3cret"] });
   await work.submit({ parameters: [{ name: "key", values: ["hush"], file: false, secret: true }], definition: "d" });
-  for (const args of [["list"], ["list", "--json"]]) {
+  for (const args of [["list"], ["list", "--json"], ["show", id], ["show", id, "--json"]]) {
     const { stdout } = await work.reeve(...args);
     expect(stdout).toContain("***");
     for (const secret of ["s3cret", "hush", "pl41n"]) expect(stdout).not.toContain(secret);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { realpathSync } from "node:fs";
+import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
+import { RESOURCE_NAMES } from "../../src/config/resources.ts";
 import { existing, temporaryDirectory } from "../support/temporary.ts";
 import { bytes, desk, type Desk } from "./desk.ts";
 
@@ -42,6 +44,34 @@ describe("a command", () => {
     expect(again).toMatchObject({ code: 0, stdout: done.stdout, stderr: "" });
   });
 
+  test("has the limits and the exit handler that are asked for", async () => {
+    using work = desk();
+    const handler = ["--exit-handler", "./clean.sh", "--exit-handler", "-f", "--exit-handler=--grace"];
+    const stop = ["--exit-handler-timeout", "5s", "--finish-timeout", "2", "--term-exit-zero", "completed"];
+    const manner = ["--stop-signal", "INT", "--isolate", "pid", "--outlive", "--output-limit", "1MB", "--timestamps"];
+    const limits = ["--limit", "memory=1GiB", "--limit", "cpu-time=90", "--limit", "umask=022", "--limit-optional"];
+    const done = await work.reeve("submit", ...handler, ...stop, ...manner, ...limits, "--", "true");
+    const { context } = inputsOf(work, done.stdout);
+    expect(context).toMatchObject({
+      exitHandler: ["./clean.sh", "-f", "--grace"],
+      limits: {
+        exitHandlerMs: 5000,
+        finishMs: 2000,
+        termExitZero: "completed",
+        stopSignal: "INT",
+        isolate: "pid",
+        outlive: true,
+        outputLimitBytes: 1_000_000,
+        timestamps: true,
+        keepDescendants: false,
+        resources: { memoryBytes: 1024 ** 3, cpuSeconds: 90, umask: 0o22, optional: RESOURCE_NAMES },
+      },
+    });
+    const plain = inputsOf(work, (await work.reeve("submit", "--", "true")).stdout).context;
+    expect(plain).toMatchObject({ limits: DEFAULT_LIMITS });
+    expect(plain).not.toHaveProperty("exitHandler");
+  });
+
   test("may be held, delayed, made to expire, and to wait for another", async () => {
     using work = desk();
     const first = (await work.reeve("submit", "--hold", "--", "true")).stdout.trim();
@@ -76,9 +106,22 @@ describe("a command", () => {
       ["submit", "--output", "logs", "--", "x"],
       '--output must be "log" or "separate", not "logs", did you mean `log`?',
     ],
+    [["submit", "--exit-handler", "", "--", "x"], "the exit handler's program is an empty text"],
+    [["submit", "--exit-handler-timeout", "0", "--", "x"], "--exit-handler-timeout must be longer than 0"],
+    [["submit", "--isolate", "net", "--", "x"], '--isolate must be "none" or "pid", not "net"'],
+    [["submit", "--stop-signal", "TRM", "--", "x"], '--stop-signal must be one of "TERM"'],
+    [["submit", "--output-limit", "4G", "--", "x"], '--output-limit: "4G" is not a size'],
+    [["submit", "--limit", "memory", "--", "x"], '--limit must be written NAME=VALUE, not "memory"'],
+    [["submit", "--limit", "memry=1", "--", "x"], "--limit memry is not a limit, did you mean `memory`?"],
+    [["submit", "--limit", "nice=30", "--", "x"], "--limit nice must be at most 19, not 30"],
+    [
+      ["submit", "--keep-descendants", "--max-attempts", "2", "--", "x"],
+      "`keep-descendants` goes with one attempt only",
+    ],
     [["submit", "--dedupe", "", "--", "x"], "the dedupe key is empty"],
     [["submit", "--batch", "/no/such/file"], "--batch /no/such/file: there is no such file"],
     [["submit", "--batch", "-", "--priority", "1"], "--priority cannot stand beside --batch"],
+    [["submit", "--batch", "-", "--limit", "cpu=1"], "--limit cannot stand beside --batch"],
     [["submit", "--batch", "-", "--", "x"], "--batch takes its jobs from the file, but a definition or a command"],
   ])("%j is refused", async (args, sentence) => {
     using work = desk();
@@ -135,6 +178,8 @@ describe("a definition", () => {
     [["resize", "--param", "image=a.png"], "The parameter `image` is a file and must be given by its path."],
     [["resize", "--param", "width=0", "--file", "image=@reeve.toml"], "The parameter `width` must be at least 1"],
     [["resize", "--param", "size=1", "--file", "image=@reeve.toml"], 'has no parameter "size"'],
+    [["resize", "--limit", "cpu=1"], "`limit` is for plain commands; the definition resize has its own"],
+    [["resize", "--exit-handler", "x"], "`exit-handler` is for plain commands"],
     [["resize", "--timeout", "1m"], "`timeout` is for plain commands; the definition resize has its own"],
   ])("%j is refused", async (args, sentence) => {
     using work = desk();

@@ -2,22 +2,20 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { checkConfiguration } from "../../src/config/check.ts";
-import { DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
+import { type Configuration, DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
 import { definition, parameter, temporaryDirectory } from "./helpers.ts";
 
-function warnings(one: Definition, environment: Record<string, string> = { PATH: "/usr/bin:/bin" }): string[] {
-  return checkConfiguration(
-    {
-      file: null,
-      directory: "/",
-      store: { path: null, durability: "full" },
-      worker: { concurrency: null, recoveryIntervalMs: 5000, stopBudgetMs: 25_000, connectTimeoutMs: 60_000 },
-      queues: new Map(),
-      definitions: new Map([[one.name, one]]),
-    },
-    environment,
-  );
-}
+const configurationOf = (one: Definition): Configuration => ({
+  file: null,
+  directory: "/",
+  store: { path: null, durability: "full" },
+  worker: { concurrency: null, recoveryIntervalMs: 5000, stopBudgetMs: 25_000, connectTimeoutMs: 60_000 },
+  queues: new Map(),
+  definitions: new Map([[one.name, one]]),
+});
+
+const warnings = (one: Definition, environment: Record<string, string> = { PATH: "/usr/bin:/bin" }): string[] =>
+  checkConfiguration(configurationOf(one), environment);
 
 describe("programs", () => {
   test("one that is there is fine, by path or by PATH", () => {
@@ -81,6 +79,23 @@ test("settings that are most likely not meant are found", () => {
 });
 
 test("what is accepted but does nothing is said", () => {
-  expect(warnings(definition({}, { exitHandler: ["x"] })).join()).toContain("`exit_handler` is not acted on");
   expect(warnings(definition({}, { route: { attribute: "a", equals: "b" } })).join()).toContain("`route` is not acted");
+  const limits = { ...DEFAULT_LIMITS, exitHandlerMs: 1000 };
+  expect(warnings(definition({}, { limits })).join()).toContain("`exit_handler_timeout` means nothing without");
+  expect(warnings(definition({}, { limits, exitHandler: ["/bin/true"] }))).toEqual([]);
+});
+
+const warningsOfHandler = (...exitHandler: string[]) => warnings(definition({}, { exitHandler })).join();
+
+test("an exit handler is looked at like the command", () => {
+  expect(warningsOfHandler("/no/such/program")).toContain("/no/such/program is not there");
+  expect(warningsOfHandler("/bin/true", "{params.p}")).toContain("looks like a placeholder");
+});
+
+test("limits that the machine cannot enforce are told with the definition's name", () => {
+  const one = definition({}, { limits: { ...DEFAULT_LIMITS, resources: { memoryBytes: 1, optional: [] } } });
+  const found = checkConfiguration(configurationOf(one), { PATH: "/bin" }, ({ resources }) =>
+    resources.memoryBytes === undefined ? [] : ["No memory can be bounded here."],
+  );
+  expect(found).toEqual(["jobs.resize: No memory can be bounded here."]);
 });

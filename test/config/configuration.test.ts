@@ -109,7 +109,26 @@ describe("what it says", () => {
       pass_env = ["TOKEN"]
       description = "Makes images smaller."
       exit_handler = ["./clean.sh", "{param.image}"]
+      exit_handler_timeout = "20s"
+      finish_timeout = "3s"
+      term_exit_zero = "completed"
+      isolate = "pid"
+      outlive = true
+      output_limit = "100MB"
+      timestamps = true
       route = { attribute = "kind", equals = "resize" }
+      [jobs.j.limits]
+      memory = "512MiB"
+      cpu = 1.5
+      processes = 64
+      cpu_time = "1m"
+      open_files = 256
+      file_size = "1GB"
+      nice = 10
+      umask = "077"
+      user = "nobody"
+      group = "nogroup"
+      optional = ["memory", "cpu"]
     `);
     expect(read.limits).toEqual({
       ...DEFAULT_LIMITS,
@@ -127,6 +146,26 @@ describe("what it says", () => {
       backoffCapMs: 60_000,
       output: "separate",
       stopSignal: "INT",
+      exitHandlerMs: 20_000,
+      finishMs: 3000,
+      termExitZero: "completed",
+      isolate: "pid",
+      outlive: true,
+      outputLimitBytes: 100_000_000,
+      timestamps: true,
+      resources: {
+        memoryBytes: 512 * 1024 ** 2,
+        cpus: 1.5,
+        processes: 64,
+        cpuSeconds: 60,
+        openFiles: 256,
+        fileSizeBytes: 1_000_000_000,
+        nice: 10,
+        umask: 0o77,
+        user: "nobody",
+        group: "nogroup",
+        optional: ["memoryBytes", "cpus"],
+      },
     });
     const plain = { required: false, secret: false, allowLeadingDash: false };
     expect(Object.fromEntries(read.parameters)).toEqual({
@@ -283,6 +322,16 @@ describe("wrong values", () => {
     ['pass_env = ["LC_*"]', "must begin with a letter or `_`"],
     ['cwd = ""', "must not be empty"],
     ['exit_handler = "x"', "must be a list of words"],
+    ["exit_handler_timeout = 0", "jobs.j.exit_handler_timeout must be longer than 0"],
+    ['term_exit_zero = "complete"', "did you mean `completed`?"],
+    ['isolate = "net"', 'must be one of "none", "pid"'],
+    ["outlive = 1", "must be true or false"],
+    ['output_limit = "4G"', 'jobs.j.output_limit "4G" is not a size'],
+    ["limits = 1", "must be a table"],
+    ["limits.memry = 1", "jobs.j.limits.memry is not a known key, did you mean `memory`?"],
+    ["limits.nice = 20", "jobs.j.limits.nice must be at most 19"],
+    ["limits.umask = 0o077", "jobs.j.limits.umask must be octal digits in quotes"],
+    ['limits.optional = ["disk"]', "must be true, or a list of limits"],
     ['route = { attribute = "kind" }', "route.equals is missing"],
     ['route = { attribut = "kind", equals = "x" }', "did you mean `attribute`?"],
   ])("%s", async (line, sentence) => {
@@ -293,6 +342,12 @@ describe("wrong values", () => {
   test("limits that contradict each other", async () => {
     expect(await wrongJob('command = ["x"]\nreject = [1, 65]\nrelease = [65]')).toContain("65 is in `reject` as well");
     expect(await wrongJob('command = ["x"]\nbackoff = "1h"')).toContain("leaves `backoff_cap` below `backoff`");
+    const kept = 'command = ["x"]\nkeep_descendants = true\n';
+    expect(await wrongJob(`${kept}max_attempts = 2`)).toContain("jobs.j.keep_descendants goes with one attempt only");
+    expect(await wrongJob(`${kept}isolate = "pid"`)).toContain(
+      "jobs.j.keep_descendants means nothing in a pid namespace",
+    );
+    expect((await job(kept)).limits.keepDescendants).toBe(true);
   });
 
   test.each(["jobs", "metrics", "health", "capabilities", "static", "events", "admin", "api", "index", "API"])(

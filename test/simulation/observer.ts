@@ -1,6 +1,6 @@
 import { runtime } from "../../src/runtime/index.ts";
 import type { Database, Statement } from "../../src/runtime/port.ts";
-import type { Attempt } from "../../src/store/attempts.ts";
+import type { Attempt } from "../../src/store/attempt.ts";
 import type { Phase } from "../../src/store/phases.ts";
 
 /** A job as it is on disk. */

@@ -1,15 +1,16 @@
 import { shown, suggestion } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
-import { readDuration, readInteger } from "../invocation.ts";
-import { outputMode } from "./flags.ts";
+import { LIMIT_KEYS, setLimit } from "./limits.ts";
+import { duration, flag, integer, isTable, table, text, texts, type Table } from "./readers.ts";
 import { emptyRequest, type JobRequest } from "./request.ts";
 
-type Table = Record<string, unknown>;
-type Reader<T> = (value: unknown, key: string, line: string) => T;
-type Field<K extends keyof JobRequest> = readonly [field: K, read: Reader<JobRequest[K]>];
+type Field<K extends keyof JobRequest> = readonly [
+  field: K,
+  read: (value: unknown, key: string, line: string) => JobRequest[K],
+];
 type AnyField = { [K in keyof JobRequest]: Field<K> }[keyof JobRequest];
 
-/** Which field a key fills. The keys are the options' names, and what only a line can say. */
+/** Which field a key fills. The keys are the options' names, and what only a line can say; limits are apart. */
 const FIELDS: Readonly<Record<string, AnyField>> = {
   job: ["job", text],
   command: ["command", texts],
@@ -20,7 +21,7 @@ const FIELDS: Readonly<Record<string, AnyField>> = {
   file: ["files", files],
   body: ["body", (value, key) => new TextEncoder().encode(text(value, key))],
   "body-file": ["bodyFile", text],
-  priority: ["priority", (value, key) => readInteger(key, textOrNumber(value, key))],
+  priority: ["priority", integer()],
   delay: ["delayMs", duration],
   expires: ["expiresMs", duration],
   after: ["after", (value, key) => (typeof value === "string" ? [value] : texts(value, key))],
@@ -31,11 +32,7 @@ const FIELDS: Readonly<Record<string, AnyField>> = {
   env: ["environment", variables],
   "secret-env": ["secretEnvironment", variables],
   cwd: ["cwd", text],
-  timeout: ["timeoutMs", duration],
-  grace: ["graceMs", duration],
-  "max-attempts": ["maxAttempts", (value, key) => readInteger(key, textOrNumber(value, key), 1)],
-  "max-lost": ["maxLost", (value, key) => readInteger(key, textOrNumber(value, key), 1)],
-  output: ["output", (value, key) => outputMode(key, text(value, key))],
+  "exit-handler": ["exitHandler", texts],
 };
 
 /** @throws ReeveError (usage) for the first thing in the line that is wrong. */
@@ -60,14 +57,12 @@ function parseJson(line: string): unknown {
   }
 }
 
-const isTable = (value: unknown): value is Table =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 function fill(request: JobRequest, key: string, value: unknown, line: string): void {
   const name = key.replaceAll("_", "-");
+  if (setLimit(request.limits, name, value, `\`${key}\``)) return;
   const field = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
   if (field === undefined)
-    throw usageError(`${shown(key)} is not a key of a job${suggestion(name, Object.keys(FIELDS))}`);
+    throw usageError(`${shown(key)} is not a key of a job${suggestion(name, [...Object.keys(FIELDS), ...LIMIT_KEYS])}`);
   assign(request, field, value, key, line);
 }
 
@@ -79,36 +74,6 @@ function assign<K extends keyof JobRequest>(
   line: string,
 ): void {
   request[field] = read(value, `\`${key}\``, line);
-}
-
-function text(value: unknown, key: string): string {
-  if (typeof value === "string") return value;
-  throw usageError(`${key} must be a text`);
-}
-
-function texts(value: unknown, key: string): string[] {
-  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
-  throw usageError(`${key} must be a list of texts`);
-}
-
-function flag(value: unknown, key: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw usageError(`${key} must be true or false`);
-}
-
-function textOrNumber(value: unknown, key: string): string | number {
-  if (typeof value === "string" || typeof value === "number") return value;
-  throw usageError(`${key} must be a number`);
-}
-
-function duration(value: unknown, key: string): number {
-  if (typeof value === "string" || typeof value === "number") return readDuration(key, value);
-  throw usageError(`${key} must be a duration such as "10m" or a number of seconds`);
-}
-
-function table(value: unknown, key: string): Table {
-  if (isTable(value)) return value;
-  throw usageError(`${key} must be an object with a value for each name`);
 }
 
 function variables(value: unknown, key: string): Record<string, string> {

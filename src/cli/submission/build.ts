@@ -3,12 +3,14 @@ import { resolve } from "node:path";
 import { argumentProblem } from "../../config/argument-text.ts";
 import { DEFAULT_LIMITS, type Definition, type Limits } from "../../config/definition.ts";
 import { checkParameters } from "../../config/parameters.ts";
+import { limitProblems } from "../../config/problems.ts";
 import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../../config/template.ts";
 import { shown, suggestion } from "../../config/wording.ts";
 import { codeOf, messageOf, usageError } from "../../errors.ts";
 import { submittedEnvironment, type Environment } from "../../process/environment.ts";
 import type { Context, Inputs, Parameter } from "../../store/job.ts";
 import type { NewJob } from "../../store/submission.ts";
+import { nameOfLimit } from "./limits.ts";
 import type { JobRequest } from "./request.ts";
 
 /** What is around those who ask. */
@@ -67,26 +69,26 @@ function checkedCommand(command: readonly string[] | null): readonly string[] {
   if (command === null || command.length === 0) {
     throw usageError("nothing to submit", "name a definition, or put a command after `--`: reeve submit -- sleep 10");
   }
-  if (command[0] === "") throw usageError("the command's program is an empty text");
-  for (const [index, word] of command.entries()) {
+  return checkedArgv(command, "command");
+}
+
+function checkedArgv(words: readonly string[], what: string): readonly string[] {
+  if (words[0] === undefined || words[0] === "") throw usageError(`the ${what}'s program is an empty text`);
+  for (const [index, word] of words.entries()) {
     const problem = argumentProblem(word);
-    if (problem !== null) throw usageError(`argument ${index} of the command ${problem}`, LARGE_HINT);
+    if (problem !== null) throw usageError(`argument ${index} of the ${what} ${problem}`, LARGE_HINT);
   }
-  return command;
+  return words;
 }
 
 const LARGE_HINT = "large or binary data goes to the job's stdin (--body-file), or is a file that the command reads";
 
 function limitsOf(request: JobRequest): Limits {
-  return {
-    ...DEFAULT_LIMITS,
-    timeoutMs: request.timeoutMs ?? DEFAULT_LIMITS.timeoutMs,
-    graceMs: request.graceMs ?? DEFAULT_LIMITS.graceMs,
-    maxAttempts: request.maxAttempts ?? DEFAULT_LIMITS.maxAttempts,
-    maxLost: request.maxLost ?? DEFAULT_LIMITS.maxLost,
-    executionDuration: seconds(request.executionDurationMs) ?? DEFAULT_LIMITS.executionDuration,
-    output: request.output ?? DEFAULT_LIMITS.output,
-  };
+  const executionDuration = seconds(request.executionDurationMs) ?? DEFAULT_LIMITS.executionDuration;
+  const limits = { ...DEFAULT_LIMITS, ...request.limits, executionDuration };
+  const [problem] = limitProblems(limits);
+  if (problem) throw usageError(`\`${problem.path.join(".").replaceAll("_", "-")}\` ${problem.message}`);
+  return limits;
 }
 
 /** UWS counts whole seconds, and 0 would be no limit. */
@@ -102,6 +104,7 @@ function commandContext(request: JobRequest, limits: Limits, around: Surrounding
     environment: submittedEnvironment(around.environment, asked),
     secrets: Object.keys(request.secretEnvironment),
     limits,
+    ...(request.exitHandler && { exitHandler: checkedArgv(request.exitHandler, "exit handler") }),
   };
 }
 
@@ -147,13 +150,9 @@ function refuseOverrides(request: JobRequest, name: string): void {
     env: Object.keys(request.environment).length > 0,
     "secret-env": Object.keys(request.secretEnvironment).length > 0,
     cwd: request.cwd !== null,
-    timeout: request.timeoutMs !== null,
-    grace: request.graceMs !== null,
-    "max-attempts": request.maxAttempts !== null,
-    "max-lost": request.maxLost !== null,
-    output: request.output !== null,
+    "exit-handler": request.exitHandler !== null,
   };
-  const first = Object.keys(given).find((option) => given[option]);
+  const first = Object.keys(given).find((option) => given[option]) ?? nameOfLimit(request.limits);
   if (first === undefined) return;
   throw usageError(`\`${first}\` is for plain commands; the definition ${name} has its own`, "set it in reeve.toml");
 }
@@ -166,7 +165,9 @@ function valuesOf(definition: Definition, request: JobRequest, cwd: string): Map
 /** What no worker could run is refused here, where somebody reads it. */
 function refuseUnfit(definition: Definition, parameters: Map<string, ParameterValue>, body: Uint8Array | null): void {
   try {
-    expandTemplate(compileTemplate(definition.command), { parameters, body, attributes: {} });
+    for (const words of [definition.command, definition.exitHandler ?? []]) {
+      expandTemplate(compileTemplate(words), { parameters, body, attributes: {} });
+    }
   } catch (error) {
     if (error instanceof Rejection) throw usageError(error.message);
     throw error;

@@ -1,11 +1,11 @@
-import type { OutputMode } from "../../config/definition.ts";
-import { shown, suggestion } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
 import type { Environment } from "../../process/environment.ts";
 import type { Invocation, Options } from "../invocation.ts";
+import { limitsOfOptions } from "./limits.ts";
+import { pairOf } from "./readers.ts";
 import { emptyRequest, type JobRequest } from "./request.ts";
 
-/** What the options of `submit` ask for. The variables that are only named are the caller's. */
+/** What the options of `submit`, or those of them that a verb has, ask for. The variables that are only named are the caller's. */
 export function requestOf({ args, options, command }: Invocation, caller: Environment): JobRequest {
   return {
     ...emptyRequest(),
@@ -22,6 +22,8 @@ export function requestOf({ args, options, command }: Invocation, caller: Enviro
     environment: variables("--env", options.texts("env"), caller),
     secretEnvironment: variables("--secret-env", options.texts("secret-env"), caller),
     cwd: options.text("cwd") ?? null,
+    exitHandler: options.has("exit-handler") ? options.texts("exit-handler") : null,
+    limits: limitsOfOptions(options),
     ...numbersOf(options),
   };
 }
@@ -32,30 +34,12 @@ function numbersOf(options: Options) {
     delayMs: options.duration("delay") ?? null,
     expiresMs: options.duration("expires") ?? null,
     executionDurationMs: options.duration("execution-duration") ?? null,
-    timeoutMs: options.duration("timeout") ?? null,
-    graceMs: options.duration("grace") ?? null,
-    maxAttempts: options.integer("max-attempts", 1) ?? null,
-    maxLost: options.integer("max-lost", 1) ?? null,
-    output: outputMode("--output", options.text("output")),
   };
 }
 
 function bodyOf(options: Options): Uint8Array | null {
   const text = options.text("body");
   return text === undefined ? null : new TextEncoder().encode(text);
-}
-
-/** @throws ReeveError (usage) for what is no mode of output. */
-export function outputMode(setting: string, text: string | undefined): OutputMode | null {
-  if (text === undefined || text === "log" || text === "separate") return text ?? null;
-  const meant = suggestion(text, ["log", "separate"]);
-  throw usageError(`${setting} must be "log" or "separate", not ${shown(text)}${meant}`);
-}
-
-function pairOf(setting: string, text: string): { name: string; value: string } {
-  const at = text.indexOf("=");
-  if (at > 0) return { name: text.slice(0, at), value: text.slice(at + 1) };
-  throw usageError(`${setting} must be written NAME=VALUE, not ${shown(text)}`);
 }
 
 /** The `@` says that a path follows, as it does for curl; nothing else can. */

@@ -1,4 +1,4 @@
-import type { OutputMode } from "../../config/definition.ts";
+import type { Limits } from "../../config/definition.ts";
 import type { GivenParameter } from "../../config/parameters.ts";
 
 /** One job as it is asked for, by options or by a line of a batch. Null: not said. */
@@ -22,11 +22,10 @@ export interface JobRequest {
   environment: Record<string, string>;
   secretEnvironment: Record<string, string>;
   cwd: string | null;
-  timeoutMs: number | null;
-  graceMs: number | null;
-  maxAttempts: number | null;
-  maxLost: number | null;
-  output: OutputMode | null;
+  /** The argv of what cleans up after it. */
+  exitHandler: string[] | null;
+  /** Those that were set. */
+  limits: Partial<Limits>;
 }
 
 export const emptyRequest = (): JobRequest => ({
@@ -48,9 +47,6 @@ export const emptyRequest = (): JobRequest => ({
   environment: {},
   secretEnvironment: {},
   cwd: null,
-  timeoutMs: null,
-  graceMs: null,
-  maxAttempts: null,
-  maxLost: null,
-  output: null,
+  exitHandler: null,
+  limits: {},
 });

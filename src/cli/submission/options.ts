@@ -1,0 +1,27 @@
+import type { VerbOption } from "../verb.ts";
+import { LIMIT_OPTIONS } from "./limits.ts";
+
+/** What is said of a job, whatever it runs. */
+export const JOB_OPTIONS: readonly VerbOption[] = [
+  ["--param <k=v>", "a parameter of the definition; may be repeated"],
+  ["--file <k=@path>", "a file parameter of the definition; may be repeated"],
+  ["--body <text>", "what the job reads on stdin"],
+  ["--body-file <file>", "the same, from a file or stdin (-)"],
+  ["--priority <n>", "higher ones are run first (0)"],
+  ["--delay <duration>", "not before so much time has passed"],
+  ["--expires <duration>", "aborted if not started by then"],
+  ["--after <id>", "only when that job has completed; may be repeated"],
+  ["--dedupe <key>", "not beside a job of the same key that has not been started"],
+  ["--hold", "wait for `reeve start`"],
+  ["--run-id <text>", "a label of your own"],
+  ["--execution-duration <duration>", "the running time of all attempts together (no limit)"],
+];
+
+/** How a command is to be run; a definition says this of itself. */
+export const COMMAND_OPTIONS: readonly VerbOption[] = [
+  ["--env <name[=value]>", "pass a variable on, or set it; may be repeated"],
+  ["--secret-env <name[=value]>", "the same, and show its value to nobody"],
+  ["--cwd <dir>", "where the command runs (here)"],
+  ["--exit-handler <word>", "what cleans up after it: a program, then its arguments, an option each"],
+  ...LIMIT_OPTIONS,
+];
