@@ -22,6 +22,8 @@ export type WorkerEvent =
       readonly level: string;
       readonly said: string;
     }
+  | { readonly type: "suspended"; readonly job: string; readonly attempt: number; readonly by: string }
+  | { readonly type: "resumed"; readonly job: string; readonly attempt: number }
   | { readonly type: "cleaned up"; readonly job: string; readonly attempt: number; readonly cleanUp: CleanUp }
   | { readonly type: "signalled"; readonly job: string; readonly attempt: number; readonly why: string }
   | { readonly type: "definition paused"; readonly definition: string; readonly why: string; readonly forMs: number }

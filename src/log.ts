@@ -96,6 +96,10 @@ export function describe(event: WorkerEvent): Line {
       return { level: "warn", message: `job ${event.job}: ${event.warning}`, fields: { job: event.job } };
     case "job said":
       return { level: levelOf(event.level), message: `job ${event.job}: ${event.said}`, fields: { job: event.job } };
+    case "suspended":
+      return info(`job ${event.job} stands still, asked by ${event.by}`, event);
+    case "resumed":
+      return info(`job ${event.job} goes on`, event);
     case "cleaned up":
       return describeCleanUp(event);
     case "signalled":

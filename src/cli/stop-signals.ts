@@ -12,7 +12,7 @@ type StopSignal = (typeof STOPS)[number];
  */
 export class StopSignals {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
-  #worker: Pick<Worker, "stop" | "finish"> | null = null;
+  #worker: Pick<Worker, "stop" | "finish" | "standStill"> | null = null;
   #stoppedBy: StopSignal | null = null;
 
   constructor() {
@@ -23,6 +23,8 @@ export class StopSignals {
       else this.#handle(signal, () => this.#stop(signal));
     }
     this.#handle("SIGUSR1", () => this.#worker?.finish("SIGUSR1"));
+    this.#handle("SIGTSTP", () => this.#worker?.standStill(true));
+    this.#handle("SIGCONT", () => this.#worker?.standStill(false));
   }
 
   #handle(signal: NodeJS.Signals, handler: () => void): void {
@@ -36,7 +38,7 @@ export class StopSignals {
   }
 
   /** Whom they are for from now on. */
-  direct(worker: Pick<Worker, "stop" | "finish">): void {
+  direct(worker: Pick<Worker, "stop" | "finish" | "standStill">): void {
     this.#worker = worker;
     if (this.#stoppedBy) worker.stop(this.#stoppedBy);
   }

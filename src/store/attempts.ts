@@ -13,13 +13,14 @@ const BEGIN = `INSERT INTO attempts(job, number, worker, directory, message_id, 
 
 const END = `UPDATE attempts SET ended_at = ?3, pid = coalesce(?4, pid), ending = ?5, exit_code = ?6, signal = ?7,
     cause = ?8, detail = ?9, user_us = ?10, system_us = ?11, peak_bytes = ?12, verdict = ?13, settled_as = ?14,
-    ended_by = nullif(?15, worker)
+    ended_by = nullif(?15, worker), suspended_at = NULL,
+    suspended_ms = suspended_ms + max(0, ?3 - coalesce(suspended_at, ?3))
   WHERE job = ?1 AND number = ?2 AND ended_at IS NULL`;
 
 const SETTLE = `UPDATE jobs SET phase = ?3, ended_at = ?4, destruction = iif(destruction_kept, destruction, ?5),
     verdict = ?6, error = ?7, available_at = ?8, delayed_by_user = 0, failures = failures + ?9, lost = lost + ?10,
     running_ms = running_ms + ?11, buried_at = ?12, worker = ?13, receipt = ?14,
-    progress = coalesce(?15, progress), progress_message = iif(?15 IS NULL, progress_message, ?16)
+    suspend_by = NULL, progress = coalesce(?15, progress), progress_message = iif(?15 IS NULL, progress_message, ?16)
   WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')`;
 
 export interface Start {

@@ -12,6 +12,7 @@ import { Jobs } from "./jobs.ts";
 import type { StoreLocation } from "./location.ts";
 import { Outputs } from "./outputs.ts";
 import { Steering } from "./steering.ts";
+import { Suspension } from "./suspension.ts";
 import { Submission } from "./submission.ts";
 import { Workers } from "./workers.ts";
 
@@ -38,6 +39,7 @@ export class Store {
   readonly attempts: Attempts;
   readonly cleanUps: CleanUps;
   readonly steering: Steering;
+  readonly suspension: Suspension;
   readonly forgetting: Forgetting;
   readonly workers: Workers;
   readonly #journal: Journal;
@@ -69,6 +71,7 @@ export class Store {
     this.cleanUps = new CleanUps(database, this.decisions);
     this.attempts = new Attempts(database, this.decisions, this.outputs, this.cleanUps, dependents);
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
+    this.suspension = new Suspension(database, this.jobs, this.decisions);
     this.forgetting = new Forgetting(database, options.location, dependents);
     this.workers = new Workers(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });

@@ -3,6 +3,7 @@ import type { RunningTree, Slot, StopOrder } from "../process/port.ts";
 import type { Message } from "../queue/port.ts";
 import type { Cause, Inputs, Job } from "../store/job.ts";
 import type { Planned } from "./plan.ts";
+import { Timers } from "./timers.ts";
 
 /** A job whose start is on disk. */
 export interface Started {
@@ -14,20 +15,36 @@ export interface Started {
   readonly startedAt: number;
 }
 
-/** A job that this worker runs, for those who make it end. The first cause counts. */
+/** What a job has to know of its worker. */
+export interface Surroundings {
+  readonly clock: Clock;
+  /** Milliseconds that a stop of the worker leaves for the job's own grace. */
+  readonly graceLeft: () => number;
+  /** Has the worker's loop look again. */
+  readonly wake: () => void;
+}
+
+/** A job that this worker runs, for those who make it end or stand still. The first cause counts. */
 export class ActiveJob {
   readonly started: Started;
-  readonly #graceLeft: () => number;
-  readonly #timers: (() => void)[] = [];
+  readonly timers: Timers;
+  readonly #around: Surroundings;
   readonly #standStill = Promise.withResolvers<"stand still">();
+  /** Null: there was nothing to start, or it is over. */
+  readonly #begun = Promise.withResolvers<RunningTree | null>();
   #tree: RunningTree | null = null;
   #cause: Cause | null = null;
   #by: string | null = null;
   #exited = false;
+  #isSuspended = false;
+  /** By the monotonic clock, in milliseconds: until then a stop leaves it alone. */
+  #mayFinishUntil: number | null = null;
+  #steered: Promise<void> = Promise.resolve();
 
-  constructor(started: Started, graceLeft: () => number) {
+  constructor(started: Started, around: Surroundings) {
     this.started = started;
-    this.#graceLeft = graceLeft;
+    this.timers = new Timers(around.clock);
+    this.#around = around;
   }
 
   get cause(): Cause | null {
@@ -39,10 +56,14 @@ export class ActiveJob {
     return this.#by;
   }
 
+  get isSuspended(): boolean {
+    return this.#isSuspended;
+  }
+
   /** Milliseconds of grace never outlast what is left of the stop budget. */
   stopOrder(): StopOrder {
     const { limits } = this.started.planned;
-    return { signal: limits.stopSignal, graceMs: Math.min(limits.graceMs, this.#graceLeft()) };
+    return { signal: limits.stopSignal, graceMs: Math.min(limits.graceMs, this.#around.graceLeft()) };
   }
 
   /** What has ended by itself has ended: false then, and when there was a cause already. */
@@ -54,6 +75,18 @@ export class ActiveJob {
     return true;
   }
 
+  /** The worker stops: the job is ended, after the time that it has to finish by itself. */
+  endByStop(): boolean {
+    const { clock, graceLeft, wake } = this.#around;
+    const { finishMs } = this.started.planned.limits;
+    if (this.#mayFinishUntil === null && finishMs > 0 && !this.#exited) {
+      const forMs = Math.min(finishMs, graceLeft());
+      this.#mayFinishUntil = clock.monotonic() + forMs;
+      this.timers.after(forMs, wake);
+    }
+    return clock.monotonic() >= (this.#mayFinishUntil ?? 0) && this.end("stop");
+  }
+
   /** A cause that came between the claim and the spawn found nothing to end, and is carried out after it. */
   #carryOut(): void {
     if (this.#tree === null || this.#cause === null) return;
@@ -63,19 +96,14 @@ export class ActiveJob {
     else this.#tree.stop(this.stopOrder());
   }
 
-  /** It had ended by itself before it could be made to. */
-  pardon(): void {
-    this.#cause = null;
-  }
-
-  /** Kept when its main process has ended, or when it is to stand still and have its exit handler run. */
-  over(tree: RunningTree): Promise<"exited" | "stand still"> {
-    return Promise.race([tree.exited.then(() => "exited" as const), this.#standStill.promise]);
-  }
-
   /** A cause that would have come in time, had the job not been so quick. */
   explain(cause: Cause): void {
     this.#cause ??= cause;
+  }
+
+  /** It had ended by itself before it could be made to. */
+  pardon(): void {
+    this.#cause = null;
   }
 
   /** The worker must end now. */
@@ -85,15 +113,42 @@ export class ActiveJob {
 
   begun(tree: RunningTree): void {
     this.#tree = tree;
+    this.#begun.resolve(tree);
     this.#carryOut();
+  }
+
+  /** Kept when its main process has ended, or when it is to stand still and have its exit handler run. */
+  over(tree: RunningTree): Promise<"exited" | "stand still"> {
+    return Promise.race([tree.exited.then(() => "exited" as const), this.#standStill.promise]);
   }
 
   exited(): void {
     this.#exited = true;
-    for (const cancel of this.#timers) cancel();
+    this.#begun.resolve(null);
+    this.timers.cancel();
   }
 
-  after(milliseconds: number, clock: Clock, callback: () => void): void {
-    this.#timers.push(clock.after(milliseconds, callback));
+  /** The whole tree stands still, and so does its time. False: it runs no more, or is being ended, or did already. */
+  async suspend(): Promise<boolean> {
+    if (this.#exited || this.#cause !== null || this.#isSuspended) return false;
+    this.#isSuspended = true;
+    this.timers.pause();
+    const tree = await this.#begun.promise;
+    await tree?.suspend();
+    return !this.#exited;
+  }
+
+  resume(): boolean {
+    if (!this.#isSuspended) return false;
+    this.#isSuspended = false;
+    this.timers.resume();
+    this.#tree?.resume();
+    return !this.#exited;
+  }
+
+  /** Suspensions and resumptions come one after the other. */
+  inTurn(steer: () => Promise<void>): Promise<void> {
+    this.#steered = this.#steered.then(steer);
+    return this.#steered;
   }
 }

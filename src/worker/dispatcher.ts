@@ -1,13 +1,14 @@
 import type { JobCounts } from "../events.ts";
 import type { Slot } from "../process/port.ts";
 import type { Message, Request } from "../queue/port.ts";
-import type { AttemptEnd, Cause, Inputs, Job, Settlement } from "../store/job.ts";
+import type { AttemptEnd, Inputs, Job, Settlement } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { ActiveJob, type Started } from "./active-job.ts";
 import { isMissingProgram, isShortOfResources } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
 import type { Plan, Planner } from "./plan.ts";
 import type { Ports } from "./ports.ts";
+import { Steering } from "./steering.ts";
 import type { Stop } from "./stop.ts";
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { run, type RunContext } from "./run.ts";
@@ -36,6 +37,7 @@ const SUSPECT_FROM = 2;
 
 /** Keeps the slots busy: claims what there are free slots for, and runs it. */
 export class Dispatcher {
+  readonly steering: Steering;
   readonly counts: JobCounts = { completed: 0, failed: 0, putBack: 0 };
   readonly #options: DispatcherOptions;
   readonly #context: RunContext;
@@ -46,6 +48,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.steering = new Steering(this.#active, options);
     this.#free = [...options.slots];
     this.#pauses = new Pauses(options.ports, options.poke);
     this.#context = {
@@ -91,7 +94,8 @@ export class Dispatcher {
   }
 
   #room(): number {
-    if (this.#pauses.takesNothing || this.#options.stop.isClosing || this.#runsSuspect()) return 0;
+    if (this.steering.standsStill || this.#pauses.takesNothing || this.#options.stop.isClosing || this.#runsSuspect())
+      return 0;
     return Math.min(this.#free.length, this.#mayStart());
   }
 
@@ -126,9 +130,10 @@ export class Dispatcher {
 
   #start(started: Started): void {
     const { stop } = this.#options;
-    const active = new ActiveJob(started, () => stop.graceLeftMs);
+    const { ports, wake } = this.#options;
+    const active = new ActiveJob(started, { clock: ports.clock, graceLeft: () => stop.graceLeftMs, wake });
     this.#active.add(active);
-    if (stop.isAsked) active.end("stop");
+    if (stop.isAsked) active.endByStop();
     run(active, this.#context).catch((error: unknown) => this.#abandon(active, error));
   }
 
@@ -163,33 +168,6 @@ export class Dispatcher {
     if (phase === "COMPLETED") this.counts.completed += 1;
     else if (phase === "ERROR" || phase === "ABORTED") this.counts.failed += 1;
     else this.counts.putBack += 1;
-  }
-
-  /** Ends the jobs whose abort was asked for. */
-  takeAborts(): void {
-    if (this.#active.size === 0) return;
-    const asked = new Map(
-      this.#options.ports.store.workers.abortsOf(this.#options.worker).map((job) => [job.seq, job]),
-    );
-    for (const active of this.#active) {
-      const job = asked.get(active.started.job.seq);
-      if (job) this.#end(active, "abort", job.abortBy);
-    }
-  }
-
-  endAll(cause: Cause): void {
-    for (const active of this.#active) this.#end(active, cause, null);
-  }
-
-  #end(active: ActiveJob, cause: Cause, by: string | null): void {
-    const { job } = active.started;
-    if (!active.end(cause, by)) return;
-    this.#options.ports.emit({
-      type: "signalled",
-      job: job.id,
-      attempt: job.attempts,
-      why: by ? `${cause} by ${by}` : cause,
-    });
   }
 
   killAll(): void {

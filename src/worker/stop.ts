@@ -50,10 +50,10 @@ export class Stop {
   }
 
   /** The worker itself cannot go on. */
-  fault(error: unknown): void {
+  readonly fault = (error: unknown): void => {
     this.#fault ??= { of: error };
     this.#wake();
-  }
+  };
 
   get isAsked(): boolean {
     return this.#askedAt !== null;

@@ -61,7 +61,7 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const exit = await tree.exited;
   active.exited();
   const endedAt = clock.now();
-  const ranMs = Math.round(clock.monotonic() - begun);
+  const ranMs = Math.round(clock.monotonic() - begun - active.timers.pausedMs);
   const left = await tree.gone(active.stopOrder());
   const ending = endingOf(exit);
   await explain(active, ending, standing !== null, context);
@@ -94,15 +94,15 @@ function start(active: ActiveJob, launch: Launch): RunningTree | SpawnFailed {
 }
 
 function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext): void {
-  const { clock, store, emit } = ports;
+  const { store, emit } = ports;
   const { job } = active.started;
-  active.after(SHOW_PID_AFTER_MS, clock, () => {
+  active.timers.after(SHOW_PID_AFTER_MS, () => {
     tree.remember();
     const shown = store.write(() => store.attempts.running(job.seq, job.attempts, tree.pid));
     shown.catch((error: unknown) => emit({ type: "trouble", what: messageOf(error) }));
   });
   const { milliseconds, cause } = timeLimit(active.started);
-  if (Number.isFinite(milliseconds)) active.after(milliseconds, clock, () => active.end(cause));
+  if (Number.isFinite(milliseconds)) active.timers.after(milliseconds, () => active.end(cause));
 }
 
 function endingOf(exit: TreeExit): Ending {

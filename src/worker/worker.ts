@@ -29,8 +29,8 @@ export class Worker {
   #dispatcher: Dispatcher | null = null;
   /** Something may have come to be claimable since the last claim. */
   #mayClaim = true;
-  /** Somebody may have asked for an abort since the last look. */
-  #mayAbort = false;
+  /** Somebody may have asked for an abort or a suspension since the last look. */
+  #maySteer = false;
   #claiming = false;
   #unwatchJobs: (() => void) | null = null;
   #ranAny = false;
@@ -48,8 +48,7 @@ export class Worker {
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs } = settings;
     const { exitHandlers, planner } = { exitHandlers: this.#exitHandlers, planner: this.#planner };
     const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs });
-    const onFault = (error: unknown): void => this.#stop.fault(error);
-    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, poke: this.#rung, onFault });
+    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, poke: this.#rung, onFault: this.#stop.fault });
   }
 
   /** Asks it to end its jobs and itself; asked again after a while, to do so at once. */
@@ -71,6 +70,11 @@ export class Worker {
   finish(why: string): void {
     this.#stop.finish();
     this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
+  }
+
+  /** Has all jobs stand still and takes no more, or has them go on: never the worker itself. */
+  standStill(wanted: boolean): void {
+    this.#dispatcher?.steering.standStill(wanted).catch(this.#stop.fault);
   }
 
   /**
@@ -104,7 +108,7 @@ export class Worker {
       hasEnded = true;
       this.#wake.call();
     });
-    ended.catch((error: unknown) => this.#stop.fault(error));
+    ended.catch(this.#stop.fault);
     while (!hasEnded && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
     return hasEnded;
   }
@@ -126,7 +130,7 @@ export class Worker {
   };
 
   readonly #rung = (): void => {
-    this.#mayAbort = true;
+    this.#maySteer = true;
     this.#poke();
   };
 
@@ -141,13 +145,13 @@ export class Worker {
       if (any) this.#idleSince = this.#ports.clock.monotonic();
       this.#wake.call();
     });
-    claimed.catch((error: unknown) => this.#stop.fault(error));
+    claimed.catch(this.#stop.fault);
   }
 
   #steer(dispatcher: Dispatcher): void {
-    if (this.#mayAbort) dispatcher.takeAborts();
-    this.#mayAbort = false;
-    if (this.#stop.isAsked) dispatcher.endAll("stop");
+    if (this.#maySteer) dispatcher.steering.look();
+    this.#maySteer = false;
+    if (this.#stop.isAsked) dispatcher.steering.stopAll();
     if (this.#stop.faulted || this.#stop.isShort) dispatcher.killAll();
   }
 
