@@ -4,7 +4,6 @@ import type { Runtime } from "../runtime/port.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
 import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder } from "./port.ts";
-import { readStat } from "./proc.ts";
 import { recoverAttempt } from "./recovery.ts";
 import { FileSlot, type Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
@@ -73,8 +72,7 @@ export class ProcessManager implements Processes {
   }
 
   async sweep(): Promise<void> {
-    const members = () =>
-      this.#running.size > 0 ? [] : this.#supervision.orphans.strangers().flatMap((pid) => readStat(pid) ?? []);
+    const members = () => (this.#running.size > 0 ? [] : this.#supervision.orphans.strays());
     await terminate({ members, signal: signalAll }, { signal: "TERM", graceMs: 2000 }, this.#supervision.clock);
   }
 }

@@ -1,7 +1,7 @@
 import { openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
-import { readStat } from "./proc.ts";
+import { readStat, type ProcessStat } from "./proc.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
 
@@ -16,6 +16,7 @@ const BUFFER_BYTES = 64 * 1024;
 export class Orphans {
   readonly #libc: Libc;
   readonly #jobs = new Set<number>();
+  readonly #spared: (() => readonly ProcessStat[])[] = [];
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   readonly #children: number | null;
 
@@ -34,6 +35,21 @@ export class Orphans {
 
   left(pid: number): void {
     this.#jobs.delete(pid);
+  }
+
+  /** Of a tree that is left to itself: they are nobody's strays. `members` finds them. */
+  spare(members: () => readonly ProcessStat[]): void {
+    this.#spared.push(members);
+  }
+
+  /** Strangers that are nobody's any more, as far as can be known. */
+  strays(): ProcessStat[] {
+    const strangers = this.strangers();
+    if (strangers.length === 0) return [];
+    const trees = this.#spared.map((members) => members()).filter((members) => members.length > 0);
+    if (trees.length === 0) this.#spared.length = 0;
+    const spared = new Set(trees.flat().map(({ pid }) => pid));
+    return strangers.flatMap((pid) => (spared.has(pid) ? [] : (readStat(pid) ?? [])));
   }
 
   /** Living children that are no job's main process. The dead ones are reaped on the way. */

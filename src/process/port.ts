@@ -52,6 +52,8 @@ export interface RunningTree {
   readonly pid: number;
   /** The main process has ended; what it started may live on. */
   readonly exited: Promise<TreeExit>;
+  /** Whether the main process has ended, as the system sees it: perhaps nobody has been told yet. */
+  hasEnded(): boolean;
   /** TERM → grace → KILL to the whole tree, once; a second order does nothing. */
   stop(order: StopOrder): void;
   /** Writes down what names the main process for good: for those that run for a while, since it costs a look. */
@@ -67,6 +69,8 @@ export interface RunningTree {
    * be ended.
    */
   gone(order: StopOrder): Promise<string | null>;
+  /** After `exited`, instead of `gone`: what the main process left running lives on, and nobody here ends it. */
+  leave(): void;
 }
 
 /** The place of one running job: its files, used again by the next. */

@@ -13,7 +13,7 @@ import {
   type Takings,
   type TreeExit,
 } from "./port.ts";
-import { readStat, type ProcessStat } from "./proc.ts";
+import { isAlive, readStat, type ProcessStat } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { placesOf, spawn } from "./spawn.ts";
 import { standStill, terminate, type Target } from "./terminate.ts";
@@ -109,6 +109,10 @@ class ProcessTree implements RunningTree {
     this.#files.identify(this.#launch, leader);
   }
 
+  hasEnded(): boolean {
+    return this.#exited || !isAlive(readStat(this.pid));
+  }
+
   stop(order: StopOrder): void {
     // As long as its end was not told, nobody has asked for its status, and its pid is nobody else's.
     if (this.#stopping === null && !this.#exited) this.remember();
@@ -126,6 +130,10 @@ class ProcessTree implements RunningTree {
 
   resume(): void {
     this.#target.signal(this.#target.members(), "SIGCONT");
+  }
+
+  leave(): void {
+    this.#supervision.orphans.spare(this.#target.members);
   }
 
   async gone(order: StopOrder): Promise<string | null> {

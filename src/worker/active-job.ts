@@ -68,7 +68,7 @@ export class ActiveJob {
 
   /** What has ended by itself has ended: false then, and when there was a cause already. */
   end(cause: Cause, by: string | null = null): boolean {
-    if (this.#exited || this.#cause !== null) return false;
+    if (this.#exited || this.#cause !== null || this.#tree?.hasEnded()) return false;
     this.#cause = cause;
     this.#by = by;
     this.#carryOut();

@@ -147,7 +147,7 @@ export class Dispatcher {
   #vacate(active: ActiveJob, outcome: Outcome): void {
     const { started } = active;
     this.#active.delete(active);
-    this.#free.push(outcome.left === null ? started.slot : this.#options.newSlot());
+    this.#free.push(outcome.left === null && !outcome.isLeft ? started.slot : this.#options.newSlot());
     const { definition } = started.job;
     const isAwaited = this.#options.stays && definition !== null;
     if (isShortOfResources(outcome.ending)) this.#pauses.takeNothing(outcome.ending);

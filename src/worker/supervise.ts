@@ -20,6 +20,8 @@ export interface Outcome {
   readonly takings: Takings;
   /** What could not be ended, in words. */
   readonly left: string | null;
+  /** What the main process left running lives on, with the files of its slot. */
+  readonly isLeft: boolean;
   /** Null: there was nothing to clean up, or nobody to do it. */
   readonly cleanUp: CleanUp | null;
 }
@@ -62,18 +64,40 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   active.exited();
   const endedAt = clock.now();
   const ranMs = Math.round(clock.monotonic() - begun - active.timers.pausedMs);
-  const left = await tree.gone(active.stopOrder());
   const ending = endingOf(exit);
+  const isLeft = launch.limits.keepDescendants && active.cause === null && ending.kind === "exited";
+  if (isLeft) tree.leave();
+  const left = isLeft ? null : await tree.gone(active.stopOrder());
   await explain(active, ending, standing !== null, context);
   const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
   const takings = await collect(active.started.slot, launch, context.ports);
   const outputs = [...takings.outputs, ...(cleaned?.outputs ?? [])];
   const cleanUp = cleaned?.cleanUp ?? null;
-  return { ending, endedAt, ranMs, pid: tree.pid, usage: exit.usage, takings: { ...takings, outputs }, left, cleanUp };
+  return {
+    ending,
+    endedAt,
+    ranMs,
+    pid: tree.pid,
+    usage: exit.usage,
+    takings: { ...takings, outputs },
+    left,
+    isLeft,
+    cleanUp,
+  };
 }
 
 export function notStarted(ending: Ending, endedAt: number): Outcome {
-  return { ending, endedAt, ranMs: 0, pid: null, usage: null, takings: NO_TAKINGS, left: null, cleanUp: null };
+  return {
+    ending,
+    endedAt,
+    ranMs: 0,
+    pid: null,
+    usage: null,
+    takings: NO_TAKINGS,
+    left: null,
+    isLeft: false,
+    cleanUp: null,
+  };
 }
 
 function unplannedEnding(planned: Exclude<Started["planned"], { kind: "plan" }>): Ending {

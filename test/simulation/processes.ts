@@ -215,6 +215,14 @@ class SimulatedTree implements RunningTree {
     }
   }
 
+  hasEnded(): boolean {
+    return !this.#machine.table.all.some(({ pid }) => pid === this.pid);
+  }
+
+  leave(): void {
+    this.#life.reach("before a tree is left");
+  }
+
   suspend(): Promise<void> {
     return whileItLives(standStill(this.#target, this.#life.clock));
   }
