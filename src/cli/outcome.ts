@@ -1,13 +1,11 @@
-import { constants } from "node:os";
 import { EXIT } from "../errors.ts";
 import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
+import { signalNumber } from "../store/signals.ts";
 
 /** As timeout(1) and shells have it. */
 const TIMED_OUT = 124;
 const SIGNALLED = 128;
-
-const SIGNAL_NUMBERS = new Map<string, number>(Object.entries(constants.signals));
 
 /** The exit code that says of an ended job what its own exit would. */
 export function exitCodeOf(job: Job, last: Attempt | undefined): number {
@@ -21,8 +19,6 @@ function failureCode(last: Attempt): number {
   if (last.ending === "signalled") return SIGNALLED + signalNumber(last.signal ?? "");
   return last.exitCode === null || last.exitCode === 0 ? EXIT.jobFailed : last.exitCode;
 }
-
-const signalNumber = (name: string): number => SIGNAL_NUMBERS.get(name) ?? Number(/^SIG(\d+)$/.exec(name)?.[1] ?? 0);
 
 /** {@link TIMED_OUT}, when it is the waiting itself that took too long. */
 export const WAITED_TOO_LONG = TIMED_OUT;

@@ -18,7 +18,7 @@ export interface Attempt {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly cause: Cause | null;
-  /** The reason of a rejection, the error of a spawn. */
+  /** The reason of a rejection, the error of a spawn, whose memory was used up. */
   readonly detail: string | null;
   readonly userMicroseconds: number | null;
   readonly systemMicroseconds: number | null;

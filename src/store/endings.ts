@@ -1,5 +1,6 @@
 import { unreachable } from "../errors.ts";
 import type { AttemptEnd, Ending, Settlement } from "./job.ts";
+import { describeSignal } from "./signals.ts";
 
 /** What an abort makes of a job, whoever asked for it. */
 export function abortedBy(who: string): Settlement {
@@ -13,8 +14,9 @@ export function exitCodeOf(ending: Ending): number | null {
   return ending.kind === "exited" ? ending.code : null;
 }
 
-/** The reason of a rejection, the error of a spawn. */
+/** The reason of a rejection, the error of a spawn, whose memory was used up. */
 export function detailOf(ending: Ending): string | null {
+  if (ending.kind === "signalled") return wantOfMemory(ending);
   if (ending.kind === "rejected" || ending.kind === "not started") return ending.reason;
   return ending.kind === "spawn failed" ? ending.message : null;
 }
@@ -27,7 +29,7 @@ export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): strin
     case "exited":
       return `exit code ${ending.code}${because}`;
     case "signalled":
-      return `killed by ${ending.signal ?? "a signal that the runtime cannot name"}${because}`;
+      return `killed by ${describeDeath(ending)}${cause === "memory" ? "" : because}`;
     case "spawn failed":
       return `could not be started: ${ending.message}`;
     case "lost":
@@ -39,4 +41,12 @@ export function describeEnding(end: Pick<AttemptEnd, "ending" | "cause">): strin
     default:
       return unreachable(ending);
   }
+}
+
+const describeDeath = (ending: Extract<Ending, { kind: "signalled" }>): string =>
+  [describeSignal(ending.signal), wantOfMemory(ending) ?? []].flat().join("; ");
+
+function wantOfMemory({ outOfMemory }: Extract<Ending, { kind: "signalled" }>): string | null {
+  if (outOfMemory === undefined) return null;
+  return outOfMemory === "limit" ? "out of memory (its own limit)" : "out of memory (the machine's)";
 }

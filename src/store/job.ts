@@ -113,8 +113,13 @@ export interface Settlement {
 /** How an attempt's process ended. */
 export type Ending =
   | { readonly kind: "exited"; readonly code: number }
-  /** Signal null: the runtime could not say which. */
-  | { readonly kind: "signalled"; readonly signal: string | null }
+  | {
+      readonly kind: "signalled";
+      /** Null: the runtime could not say which. */
+      readonly signal: string | null;
+      /** The kernel killed for want of memory: of the job's own limit, or of the machine's. Absent: not that it is known. */
+      readonly outOfMemory?: "limit" | "machine";
+    }
   | { readonly kind: "spawn failed"; readonly errno: string; readonly message: string }
   | { readonly kind: "lost" }
   /** There was something else to do first, and then nothing more to run. */

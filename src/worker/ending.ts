@@ -28,6 +28,8 @@ const EXITS_FROM_OUTSIDE = new Set([129, 130, 131, 137, 143]);
 
 const SHORT_OF_RESOURCES = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC"]);
 const NO_PROGRAM = new Set(["ENOENT", "EACCES", "ENOEXEC", "ENOTDIR", "EPERM"]);
+/** A limit that this machine cannot enforce; another worker's may. */
+const NOT_HERE = "ENOTSUP";
 
 /** A death that a stop of the worker may explain, if that comes within a moment. */
 export function mayBeOfAStop(ending: Ending): boolean {
@@ -39,7 +41,7 @@ export const isShortOfResources = (ending: Ending): boolean =>
   ending.kind === "spawn failed" && SHORT_OF_RESOURCES.has(ending.errno);
 
 export const isMissingProgram = (ending: Ending): boolean =>
-  ending.kind === "spawn failed" && NO_PROGRAM.has(ending.errno);
+  ending.kind === "spawn failed" && (NO_PROGRAM.has(ending.errno) || ending.errno === NOT_HERE);
 
 /** The one place where an ending becomes a phase and a verdict. */
 export function judge(facts: Facts): Settlement {
@@ -106,7 +108,8 @@ function judgeExit(facts: Facts, code: number): Settlement {
 }
 
 function judgeSpawn(facts: Facts, errno: string): Settlement {
-  const waits = SHORT_OF_RESOURCES.has(errno) || (NO_PROGRAM.has(errno) && facts.programMayTurnUp);
+  const mayTurnUp = facts.programMayTurnUp && (NO_PROGRAM.has(errno) || errno === NOT_HERE);
+  const waits = SHORT_OF_RESOURCES.has(errno) || mayTurnUp;
   if (waits) {
     const verdict = { kind: "release", delayMs: facts.limits.backoffBaseMs } as const;
     return { phase: "QUEUED", verdict, counts: "nothing", error: errorOf(facts) };

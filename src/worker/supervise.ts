@@ -61,6 +61,7 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const standing =
     (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
   const exit = await tree.exited;
+  if (exit.outOfMemory === "limit" && exit.code !== 0) active.explain("memory");
   active.exited();
   const endedAt = clock.now();
   const ranMs = Math.round(clock.monotonic() - begun - active.timers.pausedMs);
@@ -131,7 +132,8 @@ function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext):
 
 function endingOf(exit: TreeExit): Ending {
   if (exit.failure) return { kind: "spawn failed", errno: "EINVAL", message: messageOf(exit.failure) };
-  return exit.code === null ? { kind: "signalled", signal: exit.signal } : { kind: "exited", code: exit.code };
+  if (exit.code !== null) return { kind: "exited", code: exit.code };
+  return { kind: "signalled", signal: exit.signal, ...(exit.outOfMemory && { outOfMemory: exit.outOfMemory }) };
 }
 
 /** Finds out whether it was a stop of the worker, where the job itself does not show it. */

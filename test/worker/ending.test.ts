@@ -125,6 +125,8 @@ const TABLE: readonly (readonly [name: string, known: Known, expected: Row])[] =
   ["no program, no definition", { ending: notSpawned("ENOENT") }, FAILED],
   ["no program, tries left", { ending: notSpawned("ENOENT"), limits: THREE_TRIES }, TRIED_AGAIN],
   ["no program, it may turn up", { ending: notSpawned("ENOENT"), programMayTurnUp: true }, PUT_BACK],
+  ["a limit that cannot be had here", { ending: notSpawned("ENOTSUP"), limits: THREE_TRIES }, REFUSED],
+  ["a limit that another worker may have", { ending: notSpawned("ENOTSUP"), programMayTurnUp: true }, PUT_BACK],
   ["not executable", { ending: notSpawned("EACCES") }, FAILED],
   ["not executable, it may turn up", { ending: notSpawned("EACCES"), programMayTurnUp: true }, PUT_BACK],
   [
@@ -317,6 +319,7 @@ describe("a death that a stop may explain", () => {
 describe("a start that failed", () => {
   test.each([
     ["ENOENT", "missing"],
+    ["ENOTSUP", "missing"],
     ["EACCES", "missing"],
     ["ENOEXEC", "missing"],
     ["ENOTDIR", "missing"],
