@@ -78,6 +78,7 @@ class ProcessTree implements RunningTree {
   readonly #launch: Launch;
   #marks: TreeMarks;
   #exited = false;
+  #isHurried = false;
   #stopping: Promise<ProcessStat[]> | null = null;
   readonly #target: Target = { members: () => membersOf(this.#marks), signal: signalAll };
 
@@ -120,6 +121,7 @@ class ProcessTree implements RunningTree {
   }
 
   kill(): void {
+    this.#isHurried = true;
     this.stop({ signal: "KILL", graceMs: 0 });
     signalAll(membersOf(this.#marks), "SIGKILL");
   }
@@ -155,7 +157,7 @@ class ProcessTree implements RunningTree {
   }
 
   #end(order: StopOrder): Promise<ProcessStat[]> {
-    return terminate(this.#target, order, this.#supervision.clock);
+    return terminate(this.#target, order, this.#supervision.clock, () => this.#isHurried);
   }
 }
 

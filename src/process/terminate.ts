@@ -18,17 +18,23 @@ const KILL_DEADLINE_MS = 10_000;
 
 /**
  * The stop signal (and CONT, since a stopped process would not see it), the grace, then KILL to all members in one
- * pass, again until none is left.
+ * pass, again until none is left. Once `isHurried` is true, what is left of the grace is not waited for.
  *
  * @returns the members that outlived the deadline.
  */
-export async function terminate(target: Target, order: StopOrder, clock: Clock): Promise<ProcessStat[]> {
+export async function terminate(
+  target: Target,
+  order: StopOrder,
+  clock: Clock,
+  isHurried: () => boolean = () => false,
+): Promise<ProcessStat[]> {
   const members = target.members();
   if (members.length === 0) return [];
   if (order.signal !== "KILL" && order.graceMs > 0) {
     target.signal(members, `SIG${order.signal}`);
     target.signal(members, "SIGCONT");
-    if ((await waitUntilGone(target, order.graceMs, clock, () => {})).length === 0) return [];
+    const left = await waitUntilGone(target, order.graceMs, clock, isHurried, () => {});
+    if (left.length === 0) return [];
   }
   return kill(target, clock);
 }
@@ -36,7 +42,8 @@ export async function terminate(target: Target, order: StopOrder, clock: Clock):
 function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   target.signal(target.members(), "SIGKILL");
   // What was being forked meanwhile is killed at the next look.
-  return waitUntilGone(target, KILL_DEADLINE_MS, clock, (members) => target.signal(members, "SIGKILL"));
+  const isHurried = (): boolean => false;
+  return waitUntilGone(target, KILL_DEADLINE_MS, clock, isHurried, (members) => target.signal(members, "SIGKILL"));
 }
 
 /** After so long a member that did not stop waits in the kernel, and will when it comes back. */
@@ -57,13 +64,14 @@ async function waitUntilGone(
   target: Target,
   patienceMs: number,
   clock: Clock,
+  isHurried: () => boolean,
   atEachLook: (members: readonly ProcessStat[]) => void,
 ): Promise<ProcessStat[]> {
   const end = clock.monotonic() + patienceMs;
   for (let wait = FIRST_LOOK_MS; ; wait = Math.min(wait * 2, SLOWEST_LOOK_MS)) {
     const members = target.members();
     const left = end - clock.monotonic();
-    if (members.length === 0 || left <= 0) return members;
+    if (members.length === 0 || left <= 0 || isHurried()) return members;
     await clock.sleep(Math.min(wait, left));
     atEachLook(target.members());
   }

@@ -36,6 +36,7 @@ export class ActiveJob {
   #cause: Cause | null = null;
   #by: string | null = null;
   #exited = false;
+  #isKilled = false;
   #isSuspended = false;
   /** By the monotonic clock, in milliseconds: until then a stop leaves it alone. */
   #mayFinishUntil: number | null = null;
@@ -108,13 +109,16 @@ export class ActiveJob {
 
   /** The worker must end now. */
   kill(): void {
+    if (this.#isKilled) return;
+    this.#isKilled = true;
     this.#tree?.kill();
   }
 
   begun(tree: RunningTree): void {
     this.#tree = tree;
     this.#begun.resolve(tree);
-    this.#carryOut();
+    if (this.#isKilled) tree.kill();
+    else this.#carryOut();
   }
 
   /** Kept when its main process has ended, or when it is to stand still and have its exit handler run. */

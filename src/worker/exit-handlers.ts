@@ -128,6 +128,7 @@ export class ExitHandlers {
 
   /** The worker must end now: what is being tried is owed. */
   killAll(): void {
+    if (this.#isCutShort) return;
     this.#isCutShort = true;
     for (const tree of this.#running) tree.kill();
   }
