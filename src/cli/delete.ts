@@ -1,5 +1,5 @@
 import { isHeldByWorker } from "../store/phases.ts";
-import { patience, unanswered } from "./abort.ts";
+import { patience, unanswered } from "./answer.ts";
 import { withExistingStore, type Context } from "./context.ts";
 import { eachOf } from "./each.ts";
 import type { Invocation } from "./invocation.ts";
@@ -17,8 +17,8 @@ async function deleteOne(context: Context, prefix: string): Promise<void> {
   const job = store.jobs.byPrefix(prefix);
   const [removed] = await removeJobs(context, [job]);
   if (removed === undefined && isHeldByWorker(job.phase)) {
-    const ended = await waitForEnd(store, job, await patience(context, job.worker));
-    if (ended === null) throw await unanswered(context, job.id, job.worker);
+    const ended = await waitForEnd(store, job, await patience(context, job));
+    if (ended === null) throw await unanswered(context, job, "the abort");
     if (ended.kind === "ended") await removeJobs(context, [ended.job]);
   }
   await printLine(job.id);

@@ -2,6 +2,7 @@ import { unreachable } from "../errors.ts";
 import { describeEnding } from "../store/endings.ts";
 import type { Decision } from "../store/decisions.ts";
 import type { Job } from "../store/job.ts";
+import { isFinal } from "../store/phases.ts";
 import { unmetDependencies } from "../store/reading.ts";
 import { errorSummary } from "../uws/document.ts";
 import type { Context } from "./context.ts";
@@ -44,10 +45,7 @@ async function stateOf(context: Context, job: Job): Promise<State> {
     case "EXECUTING":
       return executing(context, job);
     case "SUSPENDED":
-      return {
-        now: [`Its processes are suspended by worker ${job.worker}, and go on when they are resumed.`],
-        next: [],
-      };
+      return suspended(context, job);
     case "UNKNOWN":
       return unknown(job);
     case "COMPLETED":
@@ -65,8 +63,9 @@ async function stateOf(context: Context, job: Job): Promise<State> {
 function held({ store }: Context, job: Job): State {
   const failed = unmetDependencies(store.database, job.seq);
   const now = failed.map(({ id, phase }) => `It waits for job ${id}, which is ${phase}.`);
-  const retries = failed.map(({ id }) => `reeve retry ${id}`);
-  return { now: [...now, "It is held until it is started by hand."], next: [...retries, `reeve start ${job.id}`] };
+  const retries = failed.filter(({ phase }) => isFinal(phase)).map(({ id }) => `reeve retry ${id}`);
+  const who = job.heldBy === null ? "It is held" : `${job.heldBy} holds it`;
+  return { now: [...now, `${who} until it is started by hand.`], next: [...retries, `reeve start ${job.id}`] };
 }
 
 async function queued(context: Context, job: Job): Promise<State> {
@@ -90,9 +89,24 @@ async function executing(context: Context, job: Job): Promise<State> {
   const process = attempt?.pid ? ` as process ${attempt.pid}` : "";
   const since = attempt ? ` since ${timeAndAge(attempt.startedAt, clock.now())}` : "";
   const now = [`Attempt ${job.attempts} runs${process} on worker ${job.worker}${since}.`];
+  if (job.suspendBy !== null) now.push(`${job.suspendBy} wants it to stand still.`);
+  return withWorker(context, job, now, `reeve logs -f ${job.id}`);
+}
+
+async function suspended(context: Context, job: Job): Promise<State> {
+  const { store, clock } = context;
+  const since = store.attempts.one(job.seq, job.attempts)?.suspendedAt ?? null;
+  const time = since === null ? "" : ` since ${timeAndAge(since, clock.now())}`;
+  const who = job.suspendBy === null ? "It is about to go on" : `${job.suspendBy} wants it so`;
+  const now = [`Attempt ${job.attempts} stands still on worker ${job.worker}${time}. ${who}.`];
+  return withWorker(context, job, now, `reeve resume ${job.id}`);
+}
+
+/** What is to be said of a job that a worker has. */
+async function withWorker({ store }: Context, job: Job, now: string[], next: string): Promise<State> {
   if (job.abortBy !== null) now.push(`${job.abortBy} has asked for its abort.`);
   const workers = await livingWorkers(store);
-  if (workers.some(({ id }) => id === job.worker)) return { now, next: [`reeve logs -f ${job.id}`] };
+  if (workers.some(({ id }) => id === job.worker)) return { now, next: [next] };
   return {
     now: [...now, "That worker is gone; the next one puts the job in order."],
     next: workers.length === 0 ? ["reeve work"] : [],

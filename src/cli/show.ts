@@ -92,6 +92,8 @@ function relations({ job, waitsFor }: JobFacts): Pair[] {
     ["waits for", waitsFor.join("\n")],
     ["worker", job.worker ?? ""],
     ["abort by", safe(job.abortBy ?? "")],
+    ["suspended by", safe(job.suspendBy ?? "")],
+    ["held by", safe(job.heldBy ?? "")],
     ["retry of", job.retryOf ?? ""],
     ["retried as", job.retriedAs ?? ""],
   ];

@@ -10,6 +10,7 @@ export const GLOBAL_OPTIONS: readonly VerbOption[] = [
 ];
 
 const JSON_OPTION: VerbOption = ["--json", "JSON on stdout"];
+const NO_WAIT: VerbOption = ["--no-wait", "do not wait until it has been done"];
 const QUIET: VerbOption = ["-q, --quiet", "no remarks on stderr"];
 
 /**
@@ -130,10 +131,34 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./start.ts"),
   },
   {
+    name: "hold",
+    description: "keep jobs that are not running from being started",
+    args: "<...ids>",
+    options: [],
+    examples: ["reeve hold 3f7", "reeve start 3f7"],
+    load: () => import("./hold.ts"),
+  },
+  {
+    name: "suspend",
+    description: "make running jobs stand still, with all that they started",
+    args: "<...ids>",
+    options: [NO_WAIT],
+    examples: ["reeve suspend 3f7"],
+    load: () => import("./suspend.ts"),
+  },
+  {
+    name: "resume",
+    description: "let suspended jobs go on",
+    args: "<...ids>",
+    options: [NO_WAIT],
+    examples: ["reeve resume 3f7"],
+    load: () => import("./resume.ts"),
+  },
+  {
     name: "abort",
     description: "end jobs for good",
     args: "<...ids>",
-    options: [["--no-wait", "do not wait until they have ended"]],
+    options: [NO_WAIT],
     examples: ["reeve abort 3f7"],
     load: () => import("./abort.ts"),
   },

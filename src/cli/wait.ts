@@ -49,14 +49,15 @@ export async function waitForAll(store: Store, ids: readonly string[], patience:
 async function waitForOne(store: Store, id: string, timeoutMs: number | null, quiet: boolean): Promise<Job | null> {
   const job = store.jobs.byId(id);
   if (!job) throw nothingThere(`job ${id} has been deleted`);
-  if (!quiet) remarkOnHeld(job);
+  if (!quiet) remarkOnStandstill(job);
   const ended = await waitForEnd(store, job, timeoutMs);
   if (ended?.kind === "gone") throw nothingThere(`job ${id} was deleted while it was waited for`);
   return ended?.job ?? null;
 }
 
-function remarkOnHeld({ id, phase }: Job): void {
+function remarkOnStandstill({ id, phase }: Job): void {
   if (phase === "PENDING" || phase === "HELD") remark(`job ${id} is ${phase}: \`reeve start ${id}\` queues it`);
+  if (phase === "SUSPENDED") remark(`job ${id} is SUSPENDED: \`reeve resume ${id}\` lets it go on`);
 }
 
 function tooLong(id: string, timeoutMs: number): number {

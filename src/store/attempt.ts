@@ -45,3 +45,7 @@ export const ATTEMPT_COLUMNS = `number, worker, directory, message_id AS message
   exit_handler AS exitHandler, cleanup AS cleanUp, cleanup_tries AS cleanUpTries,
   cleanup_exit_code AS cleanUpExitCode, cleanup_signal AS cleanUpSignal, cleanup_ms AS cleanUpMs,
   suspended_ms AS suspendedMs, suspended_at AS suspendedAt`;
+
+/** Milliseconds until `at` in which it stood still. */
+export const stoodStill = ({ suspendedMs, suspendedAt }: Attempt, at: number): number =>
+  suspendedMs + (suspendedAt === null ? 0 : Math.max(0, at - suspendedAt));

@@ -1,4 +1,4 @@
-import { ATTEMPT_COLUMNS, type Attempt } from "./attempt.ts";
+import { ATTEMPT_COLUMNS, stoodStill, type Attempt } from "./attempt.ts";
 import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import type { CleanUps } from "./clean-ups.ts";
 import type { StoreDatabase } from "./database.ts";
@@ -163,7 +163,7 @@ export class Attempts {
     const { phase, verdict, counts, error } = settlement;
     const at = end.endedAt;
     const open = phase === "QUEUED" || phase === "UNKNOWN";
-    const ran = end.ranMs ?? Math.max(0, at - (this.#startedAt(job) ?? at));
+    const ran = end.ranMs ?? this.#ranMs(job, at);
     const changed = this.#database
       .statement(SETTLE)
       .run(
@@ -187,10 +187,10 @@ export class Attempts {
     return changed === 1;
   }
 
-  #startedAt(job: Job): number | undefined {
-    // The first attempt's start is in the job's own row.
-    if (job.attempts === 1) return job.startedAt ?? undefined;
-    return this.one(job.seq, job.attempts)?.startedAt;
+  /** What the recorded times say. */
+  #ranMs(job: Job, at: number): number {
+    const attempt = this.one(job.seq, job.attempts);
+    return attempt ? Math.max(0, at - attempt.startedAt - stoodStill(attempt, at)) : 0;
   }
 
   #recordEnd(job: Job, end: AttemptEnd, settlement: Settlement, by: string): void {

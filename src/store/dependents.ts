@@ -44,7 +44,7 @@ export class Dependents {
     if (held > 0) this.#decisions.add(dependent, at, "HELD", "reeve", `a job that it waits for is ${phase}`);
   }
 
-  /** What waited for `old` waits for `replacement`; what was held for it alone is queued again. */
+  /** What waited for `old` waits for `replacement`; what was held for it alone, and not by hand, is queued again. */
   repoint(old: number, replacement: number, at: number): void {
     const waiting = this.#database.all<{ job: number }>(
       "SELECT job FROM dependencies WHERE after = ? AND met = 0",
@@ -54,7 +54,7 @@ export class Dependents {
     for (const { job } of waiting) {
       const queued = this.#database.run(
         `UPDATE jobs SET phase = 'QUEUED', destruction = iif(destruction_kept, destruction, NULL), waiting = (SELECT count(*) FROM dependencies WHERE job = ?1 AND met = 0)
-          WHERE seq = ?1 AND phase = 'HELD' AND NOT EXISTS (${FAILED})`,
+          WHERE seq = ?1 AND phase = 'HELD' AND held_by IS NULL AND NOT EXISTS (${FAILED})`,
         job,
       );
       if (queued > 0) this.#decisions.add(job, at, "QUEUED", "reeve", "the job that it waits for is run again");

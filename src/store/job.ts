@@ -33,6 +33,8 @@ export interface Job {
   readonly abortBy: string | null;
   /** Who wants it to stand still, as long as that is so. */
   readonly suspendBy: string | null;
+  /** Who holds it by hand; null: nobody does, though it may be HELD for what it waits for. */
+  readonly heldBy: string | null;
   /** The attempt after which nobody has cleaned up yet; null: none. */
   readonly owed: number | null;
   readonly verdict: VerdictKind | null;
@@ -48,7 +50,7 @@ export interface Job {
 export const JOB_COLUMNS = `seq, id, phase, definition, run_id AS runId, owner, priority, created_at AS createdAt,
   started_at AS startedAt, ended_at AS endedAt, destruction, execution_duration AS executionDuration,
   running_ms AS runningMs, available_at AS availableAt, expires_at AS expiresAt, waiting, attempts, failures, lost,
-  worker, receipt, abort_by AS abortBy, suspend_by AS suspendBy, owed, verdict, error, buried_at AS buriedAt, progress,
+  worker, receipt, abort_by AS abortBy, suspend_by AS suspendBy, held_by AS heldBy, owed, verdict, error, buried_at AS buriedAt, progress,
   progress_message AS progressMessage, retry_of AS retryOf, retried_as AS retriedAs`;
 
 /** UWS 1.1 errorSummary, with what else is known. */

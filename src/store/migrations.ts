@@ -178,6 +178,7 @@ CREATE TABLE removals(path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     sql: `
 ALTER TABLE jobs ADD COLUMN suspend_by TEXT;
 ALTER TABLE jobs ADD COLUMN owed INTEGER;
+ALTER TABLE jobs ADD COLUMN held_by TEXT;
 
 -- The exit handler as it was when the attempt began, and what it did.
 ALTER TABLE attempts ADD COLUMN exit_handler TEXT;

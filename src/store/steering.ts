@@ -1,4 +1,4 @@
-import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
+import { ENDED_LIFETIME_MS, UNSTARTED_LIFETIME_MS } from "./lifetimes.ts";
 import { nothingThere, ReeveError, EXIT } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
@@ -37,8 +37,28 @@ export class Steering {
     }
     if (job.phase !== "PENDING" && job.phase !== "HELD") return job;
     this.#dependents.drop(seq);
-    this.#database.run("UPDATE jobs SET destruction = NULL WHERE seq = ? AND destruction_kept = 0", seq);
+    this.#database.run(
+      "UPDATE jobs SET held_by = NULL, destruction = iif(destruction_kept, destruction, NULL) WHERE seq = ?",
+      seq,
+    );
     return this.#change(job, "QUEUED", at, by);
+  }
+
+  /**
+   * Keeps a job from being started until it is started by hand.
+   *
+   * @throws ReeveError for one that runs, or has ended.
+   */
+  hold(seq: number, at: number, by: string): Job {
+    const job = this.#get(seq);
+    if (isHeldByWorker(job.phase) || isFinal(job.phase)) throw unholdable(job);
+    this.#database.run(
+      "UPDATE jobs SET held_by = coalesce(held_by, ?2), destruction = coalesce(destruction, ?3) WHERE seq = ?1",
+      seq,
+      by,
+      at + UNSTARTED_LIFETIME_MS,
+    );
+    return job.phase === "HELD" ? this.#get(seq) : this.#change(job, "HELD", at, by);
   }
 
   /**
@@ -116,4 +136,9 @@ export class Steering {
     if (!job) throw nothingThere("the job has been deleted meanwhile");
     return job;
   }
+}
+
+function unholdable({ id, phase }: Job): ReeveError {
+  const hint = phase === "EXECUTING" ? `\`reeve suspend ${id}\` makes it stand still` : undefined;
+  return new ReeveError(EXIT.usage, `job ${id} is ${phase}, and only a job that waits can be held`, hint);
 }

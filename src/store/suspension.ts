@@ -3,7 +3,7 @@ import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
-import { isFinal, type Phase } from "./phases.ts";
+import { isFinal, isHeldByWorker, type Phase } from "./phases.ts";
 
 /** A job that a worker has, and whether somebody wants it to stand still. */
 export type Steered = Pick<Job, "seq" | "phase" | "suspendBy">;
@@ -28,6 +28,7 @@ export class Suspension {
   ask(seq: number, at: number, by: string): Job {
     const job = this.#get(seq);
     if (job.phase !== "EXECUTING" && job.phase !== "SUSPENDED") throw refusal(job);
+    if (job.abortBy !== null) throw beingAborted(job);
     if (job.suspendBy !== null) return job;
     this.#database.run("UPDATE jobs SET suspend_by = ?2 WHERE seq = ?1", seq, by);
     this.#decisions.add(seq, at, "suspend asked", by);
@@ -35,15 +36,14 @@ export class Suspension {
   }
 
   /**
-   * Asks the job's worker to let it go on.
+   * Asks the job's worker to let it go on. Nothing happens to a job that is about to.
    *
    * @throws ReeveError for a job that does not stand still, and is not to.
    */
   lift(seq: number, at: number, by: string): Job {
     const job = this.#get(seq);
-    if (job.suspendBy === null) {
-      throw new ReeveError(EXIT.usage, `job ${job.id} is ${job.phase}, not suspended`, `\`reeve show ${job.id}\``);
-    }
+    if (job.suspendBy === null && job.phase === "SUSPENDED") return job;
+    if (job.suspendBy === null) throw new ReeveError(EXIT.usage, `job ${job.id} is ${job.phase}, not suspended`);
     this.#database.run("UPDATE jobs SET suspend_by = NULL WHERE seq = ?", seq);
     this.#decisions.add(seq, at, "resume asked", by);
     return this.#get(seq);
@@ -101,8 +101,14 @@ export class Suspension {
 }
 
 function refusal({ id, phase }: Job): ReeveError {
-  const hint = isFinal(phase)
-    ? `\`reeve retry ${id}\` runs it again`
-    : `\`reeve hold ${id}\` keeps it from being started`;
-  return new ReeveError(EXIT.usage, `job ${id} is ${phase}, and only a job that runs can be suspended`, hint);
+  const what = `job ${id} is ${phase}, and only a job that runs can be suspended`;
+  return new ReeveError(EXIT.usage, what, refusalHint(id, phase));
 }
+
+function refusalHint(id: string, phase: Phase): string | undefined {
+  if (isFinal(phase)) return `\`reeve retry ${id}\` runs it again`;
+  return isHeldByWorker(phase) ? undefined : `\`reeve hold ${id}\` keeps it from being started`;
+}
+
+const beingAborted = ({ id, abortBy }: Job): ReeveError =>
+  new ReeveError(EXIT.usage, `job ${id} is being aborted, as ${abortBy} asked`);

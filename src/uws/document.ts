@@ -123,6 +123,8 @@ function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
     waitsFor,
     worker: job.worker,
     abortBy: job.abortBy,
+    suspendBy: job.suspendBy,
+    heldBy: job.heldBy,
     verdict: job.verdict,
     buried: isoTime(job.buriedAt),
     retryOf: job.retryOf,

@@ -45,6 +45,83 @@ test("an abort of a job whose worker is gone says so, and stands", async () => {
   expect(await work.reeve("abort", "--no-wait", job.id)).toMatchObject({ code: 0 });
 });
 
+test("hold keeps what waits from being started, and refuses the rest", async () => {
+  using work = desk();
+  const worker = await work.worker();
+  await work.submit();
+  const running = await worker.begin();
+  const queued = await work.submit();
+  const done = await work.reeve("hold", running.id, queued.id);
+  expect(done).toMatchObject({ code: 2, stdout: `${queued.id}\n` });
+  expect(done.stderr).toContain("is EXECUTING, and only a job that waits can be held");
+  expect(done.stderr).toContain(`reeve suspend ${running.id}`);
+  expect(work.at.job(queued)).toMatchObject({ phase: "HELD", heldBy: expect.any(String) });
+  const why = await work.reeve("why", queued.id);
+  expect(why.stdout).toMatch(/\S+ holds it until it is started by hand\.\n  reeve start /);
+  expect(await work.reeve("start", queued.id)).toMatchObject({ code: 0 });
+  expect(work.at.job(queued)).toMatchObject({ phase: "QUEUED", heldBy: null });
+});
+
+test("suspend and resume ask the worker, and wait until it has been done", async () => {
+  using work = desk();
+  const { store } = work.at;
+  const worker = await work.worker();
+  await work.submit();
+  const job = await worker.begin();
+  const suspending = work.start(["suspend", job.id]);
+  await eventually("the suspension is asked", () => work.at.job(job).suspendBy !== null);
+  expect((await work.reeve("why", job.id)).stdout).toContain("wants it to stand still.");
+  expect(suspending.stdout()).toBe("");
+  await store.write(() => store.suspension.begun(job, Date.now(), "worker-1"));
+  expect(await suspending.ended).toMatchObject({ code: 0, stdout: `${job.id}\n`, stderr: "" });
+  expect(await work.reeve("suspend", job.id)).toMatchObject({ code: 0, stdout: `${job.id}\n` });
+  const why = (await work.reeve("why", job.id)).stdout;
+  expect(why).toMatch(/Attempt 1 stands still on worker worker-1 since .* \S+ wants it so\.\n  reeve resume /);
+  expect((await work.reeve("show", job.id)).stdout).toMatch(/phase +SUSPENDED[\s\S]*suspended by +\S/);
+  expect(await work.documents("--phase", "SUSPENDED")).toMatchObject([{ jobInfo: { attempts: [{ suspendedSince: expect.any(String) }] } }]); // prettier-ignore
+  const waiting = work.start(["wait", job.id]);
+  await eventually("it says that the job is suspended", () => waiting.stderr().includes(`reeve resume ${job.id}`));
+  const resuming = work.start(["resume", job.id]);
+  await eventually("the resumption is asked", () => work.at.job(job).suspendBy === null);
+  expect(resuming.stdout()).toBe("");
+  await store.write(() => store.suspension.ended(job, Date.now(), "worker-1"));
+  expect(await resuming.ended).toMatchObject({ code: 0, stdout: `${job.id}\n` });
+  await worker.end(job);
+  expect(await waiting.ended).toMatchObject({ code: 0 });
+});
+
+test("suspend and resume refuse what does not run, and tell of what ends meanwhile or has no worker", async () => {
+  using work = desk();
+  const queued = await work.submit({ priority: -1 });
+  const refused = await work.reeve("suspend", queued.id);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`reeve hold ${queued.id}`) });
+  const ended = await work.ended({}, {}, { priority: 1 });
+  expect(await work.reeve("suspend", ended.id)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("COMPLETED"),
+  });
+  expect(await work.reeve("resume", ended.id)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("not suspended"),
+  });
+  const worker = await work.worker();
+  const [first, second] = [await worker.begin(), await work.submit()];
+  const suspending = work.start(["suspend", first.id]);
+  await eventually("the suspension is asked", () => work.at.job(first).suspendBy !== null);
+  await worker.end(first);
+  expect(await suspending.ended).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("came too late: it is COMPLETED"),
+  });
+  await worker.begin();
+  worker.die();
+  const gone = await work.reeve("suspend", second.id);
+  expect(gone).toMatchObject({ code: 69, stderr: expect.stringContaining("its worker is gone") });
+  expect(await work.reeve("suspend", "--no-wait", second.id)).toMatchObject({ code: 0, stdout: `${second.id}\n` });
+  expect(await work.reeve("resume", "--no-wait", second.id)).toMatchObject({ code: 0 });
+});
+
 test("retry makes a new job that asks for the same, of an ended one only", async () => {
   using work = desk();
   const old = await work.ended({ ending: { kind: "exited", code: 1 } }, failure("no"), {

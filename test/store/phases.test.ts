@@ -115,6 +115,43 @@ describe.each(PHASES)("a job that is %s", (phase) => {
     else expect(after).toMatchObject({ phase: "ABORTED", endedAt: 5000, verdict: "acknowledge" });
   });
 
+  test("becomes HELD by hand unless a worker has it or it has ended, which is refused", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const held = at.store.write(() => at.store.steering.hold(before.seq, 5000, "a client"));
+    if (FINAL.has(phase) || OF_A_WORKER.has(phase)) {
+      await expect(held).rejects.toThrow(`is ${phase}, and only a job that waits can be held`);
+      expect(at.job(before)).toEqual(before);
+    } else expect(await held).toMatchObject({ phase: "HELD", heldBy: "a client" });
+  });
+
+  test("is asked to stand still only while it runs, and to go on only if it was", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    const lifted = at.store.write(() => at.store.suspension.lift(before.seq, 5000, "a client"));
+    if (phase === "SUSPENDED") expect(await lifted).toEqual(before);
+    else await expect(lifted).rejects.toThrow(`is ${phase}, not suspended`);
+    const asked = at.store.write(() => at.store.suspension.ask(before.seq, 6000, "a client"));
+    if (phase === "EXECUTING" || phase === "SUSPENDED") {
+      expect(await asked).toEqual({ ...before, suspendBy: "a client" });
+    } else {
+      await expect(asked).rejects.toThrow(`is ${phase}, and only a job that runs can be suspended`);
+      expect(at.job(before)).toEqual(before);
+    }
+  });
+
+  test("becomes SUSPENDED only from EXECUTING, and EXECUTING again only from SUSPENDED", async () => {
+    using at = temporaryStore();
+    const before = await jobIn(phase, at);
+    await at.store.write(() => at.store.suspension.begun(before, 5000, "worker"));
+    expect(at.job(before)).toEqual(phase === "EXECUTING" ? { ...before, phase: "SUSPENDED" } : before);
+    const meant = { ...before, receipt: "another" };
+    await at.store.write(() => at.store.suspension.ended(meant, 6000, "worker"));
+    expect(at.job(before).phase).toBe(phase === "EXECUTING" ? "SUSPENDED" : phase);
+    await at.store.write(() => at.store.suspension.ended(before, 6000, "worker"));
+    expect(at.job(before).phase).toBe(phase === "SUSPENDED" ? "EXECUTING" : phase);
+  });
+
   test("becomes UNKNOWN only while a worker runs it", async () => {
     using at = temporaryStore();
     const before = await jobIn(phase, at);

@@ -159,6 +159,7 @@ export function aJob(fields: Partial<Job> = {}): Job {
     receipt: "0123456789abcdef.1",
     abortBy: null,
     suspendBy: null,
+    heldBy: null,
     owed: null,
     verdict: null,
     error: null,
