@@ -33,14 +33,13 @@ export function readStat(pid: number): ProcessStat | undefined {
 export const isAlive = (stat: ProcessStat | undefined): stat is ProcessStat =>
   stat !== undefined && stat.state !== "Z" && stat.state !== "X";
 
-export function allProcesses(): ProcessStat[] {
-  const stats: ProcessStat[] = [];
-  for (const name of readdirSync("/proc")) {
-    const pid = Number(name);
-    const stat = Number.isInteger(pid) ? readStat(pid) : undefined;
-    if (stat) stats.push(stat);
+/** One after the other, each as it is when its turn comes; the newest first, since they are the soonest gone. */
+export function* allProcesses(): Generator<ProcessStat> {
+  const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  for (const pid of pids.toSorted((a, b) => b - a)) {
+    const stat = readStat(pid);
+    if (stat) yield stat;
   }
-  return stats;
 }
 
 /** Whether the environment that the process was started with has `entry` (`NAME=value`). */
@@ -48,10 +47,14 @@ export function hasEnvironment(pid: number, entry: string): boolean {
   return readProc(`/proc/${pid}/environ`)?.split("\0").includes(entry) ?? false;
 }
 
-/** Whether the process has one of these files (`device:inode`) open. */
-export function hasOpen(pid: number, files: ReadonlySet<string>): boolean {
+/**
+ * Whether the process has inherited the lock on one of these files (`device:inode`). Who has only opened one by its
+ * name (`tail -f`, a backup) has not: proc(5), `lock` in fdinfo.
+ */
+export function hasLockOn(pid: number, files: ReadonlySet<string>): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((name) => files.has(fileName(`/proc/${pid}/fd/${name}`)));
+    const descriptors = readdirSync(`/proc/${pid}/fd`).filter((name) => files.has(fileName(`/proc/${pid}/fd/${name}`)));
+    return descriptors.some((name) => /^lock:/m.test(readProc(`/proc/${pid}/fdinfo/${name}`) ?? ""));
   } catch (error) {
     if (isAbsence(error)) return false;
     throw error;

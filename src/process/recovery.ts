@@ -30,9 +30,10 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
   const cookie = `${TREE_VARIABLE}=${cookieOf(attempt)}`;
   const marks = { cookie, leader: files?.leaderOf(attempt) ?? null, files: files?.lockedFiles() ?? new Set<string>() };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
-  const members = await terminate({ members: () => membersOf(marks), signal: signalAll }, order, clock);
+  const isHeld = (): boolean => files?.areFree() === false;
+  const members = await terminate({ members: () => membersOf(marks), signal: signalAll, isHeld }, order, clock);
   if (members.length > 0) return `these processes could not be ended: ${members.map(({ pid }) => pid).join(", ")}`;
-  return (files?.areFree() ?? true) ? null : "a process that cannot be seen from here still has its output open";
+  return isHeld() ? "a process that cannot be seen from here still has its output open" : null;
 }
 
 /** From another pid namespace neither processes nor cookies can be seen; only the locks can. */

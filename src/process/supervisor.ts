@@ -80,7 +80,11 @@ class ProcessTree implements RunningTree {
   #exited = false;
   #isHurried = false;
   #stopping: Promise<ProcessStat[]> | null = null;
-  readonly #target: Target = { members: () => membersOf(this.#marks), signal: signalAll };
+  readonly #target: Target = {
+    members: () => membersOf(this.#marks),
+    signal: signalAll,
+    isHeld: () => !this.#files.areFree(),
+  };
 
   constructor(launch: Launch, files: SlotFiles, supervision: Supervision) {
     const ended = Promise.withResolvers<TreeExit>();

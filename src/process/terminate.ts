@@ -7,6 +7,8 @@ export interface Target {
   /** The living members of the tree, found anew at each call. */
   members(): ProcessStat[];
   signal(members: readonly ProcessStat[], signal: NodeJS.Signals): void;
+  /** Something of it lives, also where no look has found it: what forks and ends at once is gone before it is seen. */
+  isHeld?(): boolean;
 }
 
 /** Between looks at a tree that is being ended, in milliseconds: at first often, then less so. */
@@ -29,15 +31,17 @@ export async function terminate(
   isHurried: () => boolean = () => false,
 ): Promise<ProcessStat[]> {
   const members = target.members();
-  if (members.length === 0) return [];
+  if (isGone(target, members)) return [];
   if (order.signal !== "KILL" && order.graceMs > 0) {
     target.signal(members, `SIG${order.signal}`);
     target.signal(members, "SIGCONT");
-    const left = await waitUntilGone(target, order.graceMs, clock, isHurried, () => {});
-    if (left.length === 0) return [];
+    if (isGone(target, await waitUntilGone(target, order.graceMs, clock, isHurried, () => {}))) return [];
   }
   return kill(target, clock);
 }
+
+const isGone = (target: Target, members: readonly ProcessStat[]): boolean =>
+  members.length === 0 && target.isHeld?.() !== true;
 
 function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   target.signal(target.members(), "SIGKILL");
@@ -71,7 +75,7 @@ async function waitUntilGone(
   for (let wait = FIRST_LOOK_MS; ; wait = Math.min(wait * 2, SLOWEST_LOOK_MS)) {
     const members = target.members();
     const left = end - clock.monotonic();
-    if (members.length === 0 || left <= 0 || isHurried()) return members;
+    if (left <= 0 || isHurried() || isGone(target, members)) return members;
     await clock.sleep(Math.min(wait, left));
     atEachLook(target.members());
   }

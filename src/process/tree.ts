@@ -1,6 +1,6 @@
 import { codeOf } from "../errors.ts";
 import type { Leader } from "./slot-files.ts";
-import { allProcesses, hasEnvironment, hasOpen, isAlive, readStat, type ProcessStat } from "./proc.ts";
+import { allProcesses, hasEnvironment, hasLockOn, isAlive, readStat, type ProcessStat } from "./proc.ts";
 
 /** How the members of one attempt's tree are known. */
 export interface TreeMarks {
@@ -13,16 +13,18 @@ export interface TreeMarks {
 }
 
 /**
- * Every living process of the tree: of the leader's session or group, with the cookie, with an inherited file open, or
+ * Every living process of the tree: of the leader's session or group, with the cookie, with an inherited lock, or
  * a descendant of one of these.
  */
 export function membersOf(marks: TreeMarks): ProcessStat[] {
-  const all = allProcesses().filter((stat) => isAlive(stat) && stat.pid !== process.pid);
-  const sessions = leaderIsTheOne(marks) ? marks.leader?.pid : undefined;
+  const session = leaderIsTheOne(marks) ? marks.leader?.pid : undefined;
+  const all: ProcessStat[] = [];
   const members = new Map<number, ProcessStat>();
-  for (const stat of all) {
-    const inSession = sessions !== undefined && (stat.session === sessions || stat.group === sessions);
-    if (inSession || hasEnvironment(stat.pid, marks.cookie) || hasOpen(stat.pid, marks.files)) {
+  for (const stat of allProcesses()) {
+    if (!isAlive(stat) || stat.pid === process.pid) continue;
+    all.push(stat);
+    const inSession = session !== undefined && (stat.session === session || stat.group === session);
+    if (inSession || hasEnvironment(stat.pid, marks.cookie) || hasLockOn(stat.pid, marks.files)) {
       members.set(stat.pid, stat);
     }
   }
@@ -44,13 +46,30 @@ function withDescendants(members: Map<number, ProcessStat>, all: readonly Proces
     before = members.size;
     for (const stat of all) if (members.has(stat.parent)) members.set(stat.pid, stat);
   }
-  return [...members.values()];
+  return [...members.values()].toSorted(byAge);
 }
 
-/** Sends a signal to those of the processes that are still the ones they were. */
+/** Parents before their children: one that is told to end does not then see a child end, and start another. */
+const byAge = (one: ProcessStat, other: ProcessStat): number => one.startTime - other.startTime || one.pid - other.pid;
+
+/**
+ * Sends a signal to those of the processes that are still the ones they were. KILL goes to their groups as well: that
+ * reaches all of a group in one moment, also one that forks and ends faster than we can look.
+ */
 export function signalAll(members: readonly ProcessStat[], signal: NodeJS.Signals): void {
+  if (signal === "SIGKILL") killGroups(members);
   for (const { pid, startTime } of members) {
     if (pid > 1 && readStat(pid)?.startTime === startTime) sendSignal(pid, signal);
+  }
+}
+
+/** A group's number is given to nobody else as long as one of it lives; whoever leads one later has begun later. */
+function killGroups(members: readonly ProcessStat[]): void {
+  const own = readStat(process.pid)?.group;
+  const groups = new Map(members.map((member) => [member.group, member] as const));
+  for (const [group, { startTime }] of groups) {
+    const leader = readStat(group);
+    if (group > 1 && group !== own && (!leader || leader.startTime <= startTime)) sendSignal(-group, "SIGKILL");
   }
 }
 

@@ -149,6 +149,35 @@ describe("a stop", () => {
     expect(livingWithArgument(place.mark)).toEqual([]);
   });
 
+  test.each([
+    ["in the job's session", "sh"],
+    ["in a session of its own", "setsid sh"],
+  ])("ends what is never seen twice, since each of it forks the next and exits, %s", async (_where, shell) => {
+    using place = processPlace();
+    const hop = `'[ "$2" -gt 0 ] && { sh -c "$0" "$0" "$1" $(($2 - 1)) & }'`;
+    const tree = place.start(`HOP=${hop}; ${shell} -c "$HOP" "$HOP" "$MARK" 20000 & exec sleep "$MARK"`);
+    await eventually("it hops", () => livingWithArgument(place.mark).some((pid) => pid > tree.pid + 20));
+    tree.stop(order(0));
+    await within("it ends", tree.exited);
+    expect(await tree.gone(order(0))).toBeNull();
+    expect(livingWithArgument(place.mark)).toEqual([]);
+  });
+
+  test("leaves alone who only looks at the job's output", async () => {
+    using place = processPlace();
+    const tree = place.start('echo said; sleep "$MARK"');
+    await place.marked(1);
+    const looking = Bun.spawn(["tail", "-f", join(place.slot.directory, "output")], { stdout: "pipe" });
+    const { value } = await within("it is shown", looking.stdout.getReader().read());
+    expect(new TextDecoder().decode(value)).toBe("said\n");
+    tree.stop(order(0));
+    await within("it ends", tree.exited);
+    expect(await tree.gone(order(0))).toBeNull();
+    expect(looking.signalCode).toBeNull();
+    looking.kill();
+    await looking.exited;
+  });
+
   test("of a job that has ended does nothing", async () => {
     using place = processPlace();
     const tree = place.start("exit 0");
