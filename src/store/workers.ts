@@ -57,6 +57,14 @@ export class Workers {
     return this.#database.get<WorkerRow>(`SELECT ${COLUMNS} FROM workers WHERE id = ?`, id);
   }
 
+  /** Whether a job that has not ended has its files below this directory, whoever runs it. */
+  isInUse(directory: string): boolean {
+    const below = `${directory}/`;
+    const used = `SELECT 1 FROM jobs ${HELD} AND EXISTS (SELECT 1 FROM attempts
+      WHERE job = jobs.seq AND number = jobs.attempts AND substr(directory, 1, length(?1)) = ?1)`;
+    return this.#database.get(used, below) !== undefined;
+  }
+
   /** The jobs that it has. */
   jobsOf(id: string): Job[] {
     return this.#database.all<Job>(`SELECT ${JOB_COLUMNS} FROM jobs ${HELD} AND worker = ? ORDER BY seq`, id);

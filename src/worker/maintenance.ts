@@ -1,4 +1,5 @@
 import { unavailable } from "../errors.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { Ports } from "./ports.ts";
 import { reap } from "./reaper.ts";
 import type { Recovery } from "./recovery.ts";
@@ -43,6 +44,7 @@ export class Maintenance {
     const { ports, recovery, intervalMs, poke } = this.#options;
     if (!ports.store.isInPlace()) throw replaced(ports.store.location.database);
     await recovery.pass();
+    removeLeftovers(ports);
     if (!this.#stopped) await reap(ports);
     if (!this.#stopped) await ports.processes.sweep();
     this.#rounds += 1;

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import type { DeadAttempt, Remains } from "../process/port.ts";
 import type { AttemptEnd, CleanUp, Job, Settlement } from "../store/job.ts";
@@ -58,7 +57,6 @@ export class Recovery {
       store.workers.unregister(dead.id);
       store.wakeWorkers();
     });
-    rmSync(dead.directory, { recursive: true, force: true });
   }
 
   /** All have been seen to before the dead worker's lock is given up, whatever goes wrong with one. */

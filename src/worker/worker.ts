@@ -2,6 +2,7 @@ import { unreachable } from "../errors.ts";
 import type { JobCounts } from "../events.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ExitHandlers } from "./exit-handlers.ts";
+import { waitForLock } from "./locks.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Planner } from "./plan.ts";
 import { stays, type Lock, type Ports, type WorkerSettings } from "./ports.ts";
@@ -208,8 +209,7 @@ export class Worker {
     const { store, locks, clock, emit } = this.#ports;
     const { id, host, version, concurrency } = this.#settings;
     const { directory } = this.#slots;
-    const lock = locks.tryTake(directory);
-    if (!lock) throw new Error(`the worker id ${id} is in use`);
+    const lock = locks.tryTake(directory) ?? (await waitForLock(locks, directory, clock));
     for (let index = 0; index < concurrency; index += 1) this.#slots.add();
     const row = { ...host, id, directory, host: host.name, startedAt: clock.now(), version, concurrency };
     await store.write(() => store.workers.register(row));
