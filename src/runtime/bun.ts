@@ -85,15 +85,17 @@ function load(): Symbols {
       signal: { args: ["i32", "usize"], returns: "usize" },
     }),
   );
-  return { ...symbols, prctl: prctl() };
+  return { ...symbols, ...linuxSymbols() };
 }
 
-function prctl(): Symbols["prctl"] {
-  if (process.platform !== "linux") return null;
-  const { symbols } = open((name) =>
-    dlopen(name, { prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" } }),
-  );
-  return symbols.prctl;
+function linuxSymbols(): Pick<Symbols, "prctl" | "fallocate"> {
+  if (process.platform !== "linux") return { prctl: null, fallocate: null };
+  return open((name) =>
+    dlopen(name, {
+      prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+      fallocate: { args: ["i32", "i32", "i64", "i64"], returns: "i32" },
+    }),
+  ).symbols;
 }
 
 const compiled = Bun.main.startsWith("/$bunfs/");

@@ -119,10 +119,13 @@ function load(): Symbols {
     getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
     setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
     signal: { parameters: ["i32", "usize"], result: "usize" },
-    ...(linux && { prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" } }),
+    ...(linux && {
+      prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
+      fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+    }),
   };
   const { symbols } = openLibrary((name) => Deno.dlopen(name, wanted));
-  return { ...symbols, prctl: linux ? symbols.prctl : null };
+  return linux ? symbols : { ...symbols, prctl: null, fallocate: null };
 }
 
 export const runtime: Runtime = {

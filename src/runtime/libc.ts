@@ -27,6 +27,7 @@ export interface Symbols {
   getrlimit(resource: number, limits: BigUint64Array): number;
   setrlimit(resource: number, limits: BigUint64Array): number;
   prctl: ((option: number, a: number, b: number, c: number, d: number) => number) | null;
+  fallocate: ((descriptor: number, mode: number, offset: number, length: number) => number) | null;
   signal: (signal: number, action: number) => void;
 }
 
@@ -39,6 +40,7 @@ export function libcFrom(symbols: Symbols): Libc {
   return {
     flock: (descriptor, operation) => symbols.flock(descriptor, operation),
     prctl: (option, argument) => symbols.prctl?.(option, argument, 0, 0, 0) ?? -1,
+    fallocate: (descriptor, mode, offset, length) => symbols.fallocate?.(descriptor, mode, offset, length) ?? -1,
     reap: (pid) => symbols.waitpid(pid, null, WNOHANG),
     setOpenFilesLimit(soft) {
       const limits = new BigUint64Array(2);

@@ -81,6 +81,8 @@ export interface Libc {
   reap(pid: number): number;
   /** Sets the soft limit of open files, see getrlimit(2); the hard one stays. */
   setOpenFilesLimit(soft: number): void;
+  /** fallocate(2); -1 where there is none (macOS). */
+  fallocate(descriptor: number, mode: number, offset: number, length: number): number;
   /** signal(2) with SIG_DFL. */
   defaultSignal(signal: number): void;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import type { Runtime } from "../../src/runtime/port.ts";
 import { run, start, startStopped } from "../support/children.ts";
 import { eventually, within } from "../support/eventually.ts";
@@ -11,6 +11,8 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 const PR_SET_CHILD_SUBREAPER = 36;
+const PUNCH_HOLE_KEEP_SIZE = 3;
+const MEBIBYTE = 1024 * 1024;
 
 /** Writes its pid into `ready`, then lives on: without an environment, in a session of its own, whoever dies. */
 const DETACHED = `setsid env -i /bin/sh -c 'echo $$ > ready.new; /bin/mv ready.new ready; exec /bin/sleep 1000' &
@@ -115,6 +117,28 @@ export const LIBC_CASES: readonly Case<Runtime>[] = [
       await exited;
       assert.equal(childs, own - 7);
       assert.equal(softLimit(procText(process.pid, "limits")), own);
+    },
+  },
+  {
+    name: "a part of a file, also one beyond 4 GiB, is given back to the disk, and the file stays as long as it was",
+    async run(runtime) {
+      using directory = temporaryDirectory();
+      const { fallocate } = runtime.libc();
+      writeFileSync(directory.of("file"), new Uint8Array(MEBIBYTE).fill(1));
+      const file = openSync(directory.of("file"), "r+");
+      const before = fstatSync(file);
+      assert.equal(fallocate(file, PUNCH_HOLE_KEEP_SIZE, 4096, MEBIBYTE - 8192), 0);
+      assert.equal(fallocate(file, PUNCH_HOLE_KEEP_SIZE, 5 * 1024 * MEBIBYTE, 4096), 0);
+      const after = fstatSync(file);
+      assert.equal(after.size, before.size);
+      assert.ok(after.blocks <= before.blocks / 8, `${after.blocks} blocks are left of ${before.blocks}`);
+      const bytes = new Uint8Array(2);
+      readSync(file, bytes, 0, 2, 4095);
+      assert.deepEqual([...bytes], [1, 0]);
+      closeSync(file);
+      const readOnly = openSync(directory.of("file"), "r");
+      assert.equal(fallocate(readOnly, PUNCH_HOLE_KEEP_SIZE, 0, 4096), -1);
+      closeSync(readOnly);
     },
   },
   {
