@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -10,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import type { Content } from "../store/job.ts";
+import type { Content, LeftOut } from "../store/job.ts";
 
 /** A directory itself, no link to one. */
 export const isDirectory = (path: string): boolean =>
@@ -31,16 +32,23 @@ export function existingFile(path: string): Content | null {
 
 const COPY_BYTES = 1024 * 1024;
 
-/** For a file that has lost its name. */
-export function copyDescriptor(from: number, to: string): void {
+/** For a file that has lost its name. What is left out of it is left out of the copy. */
+export function copyDescriptor(from: number, to: string, leftOut: LeftOut | null): void {
   const target = openSync(to, "w", 0o600);
-  const buffer = new Uint8Array(COPY_BYTES);
+  const { size } = fstatSync(from);
   try {
-    for (let at = 0, read = -1; read !== 0; at += read) {
-      read = readSync(from, buffer, 0, COPY_BYTES, at);
-      writeSync(target, buffer, 0, read, at);
-    }
+    copyRange(from, target, 0, leftOut?.start ?? size);
+    if (leftOut) copyRange(from, target, leftOut.end, size);
   } finally {
     closeSync(target);
+  }
+}
+
+function copyRange(from: number, target: number, start: number, end: number): void {
+  const buffer = new Uint8Array(Math.min(COPY_BYTES, end - start));
+  for (let at = start; at < end;) {
+    const read = readSync(from, buffer, 0, Math.min(buffer.length, end - at), at);
+    if (read === 0) return;
+    at += writeSync(target, buffer, 0, read, at);
   }
 }

@@ -1,13 +1,22 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from "node:fs";
 import type { Libc } from "../runtime/port.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
 
+/** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
+const PUNCH_HOLE = 1 | 2;
+/** Beyond the end of the small file that it is tried on, which stays as it is. */
+const UNUSED_OFFSET = 1024 * 1024;
+
 /** The files whose open descriptions, and so whose locks, every process of the tree inherits. */
 export type LockedFile = "output" | "control";
-export type SlotFile = LockedFile | "errors" | "identity";
+export type OutputFile = "output" | "errors";
+/** Beside an output: what was cut out of it, and when it was written. */
+export type SlotFile = LockedFile | OutputFile | "identity" | `${OutputFile}.cut` | `${OutputFile}.times`;
+
+const EMPTY_AT_FIRST: readonly SlotFile[] = ["output", "errors", "control"];
 
 /**
  * Our own open descriptions of a slot's files: one each, kept from job to job. They hold no lock but can try for one,
@@ -18,8 +27,9 @@ export class Probes {
   readonly #libc: Libc;
   readonly #open = new Map<SlotFile, number>();
   /** Files that may have something in them. */
-  readonly #used = new Set<SlotFile>(["output", "errors", "control"]);
+  readonly #used = new Set<SlotFile>(EMPTY_AT_FIRST);
   #lockedFiles: ReadonlySet<string> | null = null;
+  #canPunch: boolean | null = null;
 
   constructor(directory: string, libc: Libc) {
     this.#directory = directory;
@@ -35,6 +45,7 @@ export class Probes {
     if (probe === undefined) {
       probe = openSync(this.path(file), constants.O_RDWR | constants.O_CREAT, 0o600);
       this.#open.set(file, probe);
+      if (file !== "identity") this.#used.add(file);
     }
     return probe;
   }
@@ -95,10 +106,41 @@ export class Probes {
     return size;
   }
 
-  head(file: SlotFile, length: number): Uint8Array {
+  /** Its size, and when it was last written to: milliseconds since 1970, by the kernel's clock. */
+  look(file: SlotFile): { readonly size: number; readonly writtenAt: number } {
+    const { size, mtimeMs } = fstatSync(this.of(file));
+    return { size, writtenAt: mtimeMs };
+  }
+
+  /** At most so many bytes; none beyond its end. */
+  read(file: SlotFile, offset: number, length: number): Uint8Array {
     if (length === 0) return new Uint8Array();
     const bytes = new Uint8Array(length);
-    return bytes.subarray(0, readSync(this.of(file), bytes, 0, length, 0));
+    return bytes.subarray(0, readSync(this.of(file), bytes, 0, length, offset));
+  }
+
+  write(file: SlotFile, bytes: Uint8Array, offset: number): void {
+    this.#used.add(file);
+    writeSync(this.of(file), bytes, 0, bytes.length, offset);
+  }
+
+  cutOff(file: SlotFile): void {
+    ftruncateSync(this.of(file), 0);
+  }
+
+  /** Whether this filesystem can give back the middle of a file. */
+  canPunch(): boolean {
+    this.#canPunch ??= this.#fallocate("identity", UNUSED_OFFSET, 4096);
+    return this.#canPunch;
+  }
+
+  /** Gives a part of a file back to the disk: there will be zeroes. False when that could not be done now. */
+  punch(file: SlotFile, offset: number, length: number): boolean {
+    return this.#fallocate(file, offset, length);
+  }
+
+  #fallocate(file: SlotFile, offset: number, length: number): boolean {
+    return this.#libc.fallocate(this.of(file), PUNCH_HOLE, offset, length) === 0;
   }
 
   /** The file has gone elsewhere; the next job gets a new one. */

@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Libc } from "../runtime/port.ts";
-import type { Content, Output, Stream } from "../store/job.ts";
+import type { Clock } from "../clock.ts";
+import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import { copyDescriptor, existingFile, isDirectory, isEmptyDirectory, moveDirectory } from "./files.ts";
-import { Probes, type LockedFile, type SlotFile } from "./probes.ts";
+import { readCut } from "./output-cut.ts";
+import { keeperFor, type OutputKeeper, type OutputLimits } from "./output-keeper.ts";
+import { Probes, type LockedFile, type OutputFile, type SlotFile } from "./probes.ts";
 import { findResults, INLINE_BYTES } from "./results.ts";
 
 /** Always the same, so that a later one leaves nothing of an earlier one. */
@@ -17,6 +20,9 @@ export interface Leader {
   readonly pid: number;
   readonly startTime: number;
 }
+
+/** What is to be known of an attempt to take in what it left. */
+type Ended = Pick<Launch, "attempt" | "jobDirectory" | "limits">;
 
 /**
  * The files of one slot. They are made once and used by one job after another, since making a file costs more than a
@@ -32,6 +38,7 @@ export class SlotFiles {
   readonly #resultsWatch: DirectoryWatch;
   readonly #workWatch: DirectoryWatch;
   #resultsUsed = true;
+  #keeper: OutputKeeper | null = null;
 
   constructor(directory: string, libc: Libc) {
     this.directory = directory;
@@ -54,11 +61,18 @@ export class SlotFiles {
   }
 
   /** Empties what the last job left, and makes good what it broke. */
-  begin(): void {
+  begin(limits: OutputLimits): void {
+    this.#keeper?.stop();
     if (!this.#watch.isInOrder()) this.#rebuild();
     this.#probes.empty();
     if (this.#resultsUsed) this.#emptyResults();
     for (const watch of [this.#watch, this.#resultsWatch, this.#workWatch]) watch.arm();
+    this.#keeper = keeperFor(this.#probes, limits);
+  }
+
+  /** Looks after what is written, until it is taken in. */
+  keep(clock: Clock): void {
+    this.#keeper?.start(clock);
   }
 
   /** Whether all that is reached by name is what it was: a job may remove it, or put links and pipes in its place. */
@@ -80,7 +94,7 @@ export class SlotFiles {
 
   /** The main process of this attempt; null: it never got one here, and what is in the slot is another's. */
   leaderOf(name: TreeName): Leader | null {
-    const text = new TextDecoder().decode(this.#probes.head("identity", IDENTITY_BYTES));
+    const text = new TextDecoder().decode(this.#probes.read("identity", 0, IDENTITY_BYTES));
     const [job, attempt, pid, startTime] = text.trim().split(" ");
     if (job !== name.job || Number(attempt) !== name.attempt) return null;
     return { pid: Number(pid), startTime: Number(startTime) };
@@ -124,37 +138,43 @@ export class SlotFiles {
    * Takes in what the tree left, which must be gone. `again`: somebody may have been interrupted at it, and what was
    * moved is found where it went.
    */
-  collect(launch: Pick<Launch, "attempt" | "jobDirectory" | "limits">, again: boolean): Takings {
+  collect(launch: Ended, again: boolean): Takings {
     const said = this.#probes.size("control");
-    const control = readControl(this.#probes.head("control", Math.min(said, CONTROL_QUOTA)), said);
+    const control = readControl(this.#probes.read("control", 0, Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch, again);
     const found = resultsDirectory ? findResults(resultsDirectory, control.results) : { results: [], warnings: [] };
     this.#keepWork(launch);
+    this.#keeper ??= keeperFor(this.#probes, launch.limits);
+    this.#keeper?.end();
     return {
       outputs: this.#takeOutputs(launch, again),
       results: found.results,
       progress: control.progress,
       error: control.error,
-      warnings: [...control.warnings, ...found.warnings],
+      warnings: [...control.warnings, ...found.warnings, ...(this.#keeper?.warnings ?? [])],
       ...(control.said && { said: control.said }),
     };
   }
 
-  #takeOutputs(launch: Pick<Launch, "attempt" | "jobDirectory" | "limits">, again: boolean): Output[] {
-    const streams: readonly (readonly [Stream, SlotFile])[] =
+  #takeOutputs(launch: Ended, again: boolean): Output[] {
+    const streams: readonly (readonly [Stream, OutputFile])[] =
       launch.limits.output === "log" ? [["log", "output"]] : [["stdout", "output"], ["stderr", "errors"]]; // prettier-ignore
     return streams.flatMap(([stream, file]) => {
-      const content = this.#takeOutput(file, `${launch.jobDirectory}/${stream}.${launch.attempt}`, again);
-      return content ? [{ stream, content }] : [];
+      const target = `${launch.jobDirectory}/${stream}.${launch.attempt}`;
+      const leftOut = this.#keeper?.leftOut(file) ?? (again ? readCut(this.path(file)) : null);
+      const content = this.#take(file, target, again, leftOut);
+      if (!content) return [];
+      const times = launch.limits.timestamps ? this.#take(`${file}.times`, `${target}.times`, again) : null;
+      return [{ stream, content, ...(leftOut && { leftOut }), ...(times && { times }) }];
     });
   }
 
-  #takeOutput(file: SlotFile, target: string, again: boolean): Content | null {
+  #take(file: SlotFile, target: string, again: boolean, leftOut: LeftOut | null = null): Content | null {
     const size = this.#probes.size(file);
     if (size === 0) return again ? existingFile(target) : null;
-    if (size <= INLINE_BYTES) return { kind: "inline", bytes: this.#probes.head(file, size) };
+    if (size <= INLINE_BYTES) return { kind: "inline", bytes: this.#probes.read(file, 0, size) };
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-    if (!this.#probes.isInPlace(file)) copyDescriptor(this.#probes.of(file), target);
+    if (!this.#probes.isInPlace(file)) copyDescriptor(this.#probes.of(file), target, leftOut);
     else renameSync(this.path(file), target);
     this.#probes.forget(file);
     return { kind: "file", path: target, size };
@@ -179,6 +199,7 @@ export class SlotFiles {
   }
 
   close(): void {
+    this.#keeper?.stop();
     this.#probes.close();
   }
 }

@@ -35,6 +35,8 @@ export class FileSlot implements Slot {
   readonly directory: string;
   readonly #files: SlotFiles;
   readonly #supervision: Supervision;
+  /** What the attempt left has been taken in, or a part of it: a full disk may have been in the way. */
+  #again = false;
 
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
@@ -44,8 +46,11 @@ export class FileSlot implements Slot {
 
   start(launch: Launch): RunningTree {
     try {
-      this.#files.begin();
-      return new ProcessTree(launch, this.#files, this.#supervision);
+      this.#again = false;
+      this.#files.begin(launch.limits);
+      const tree = new ProcessTree(launch, this.#files, this.#supervision);
+      this.#files.keep(this.#supervision.clock);
+      return tree;
     } catch (error) {
       const errno = codeOf(error);
       if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
@@ -58,7 +63,9 @@ export class FileSlot implements Slot {
   }
 
   collect(launch: Launch): Takings {
-    return this.#files.collect(launch, false);
+    const again = this.#again;
+    this.#again = true;
+    return this.#files.collect(launch, again);
   }
 
   close(): void {

@@ -175,6 +175,16 @@ export type Content =
 export interface Output {
   readonly stream: Stream;
   readonly content: Content;
+  /** What was taken out of its middle; absent: nothing. */
+  readonly leftOut?: LeftOut;
+  /** When it was written, as marks; absent: that was not kept. */
+  readonly times?: Content;
+}
+
+/** Bytes of an output that were not kept: from `start` up to `end`, which is kept again. */
+export interface LeftOut {
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface Result {

@@ -192,6 +192,12 @@ ALTER TABLE attempts ADD COLUMN cleanup_pending TEXT;
 -- How long the attempt stood still, and since when it does.
 ALTER TABLE attempts ADD COLUMN suspended_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempts ADD COLUMN suspended_at INTEGER;
+
+-- The bytes that were not kept, from one offset up to another, and when the others were written.
+ALTER TABLE outputs ADD COLUMN left_from INTEGER;
+ALTER TABLE outputs ADD COLUMN left_to INTEGER;
+ALTER TABLE outputs ADD COLUMN times_path TEXT;
+ALTER TABLE outputs ADD COLUMN times BLOB;
 `,
   },
 ];

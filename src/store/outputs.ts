@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { StoreDatabase } from "./database.ts";
-import type { Content, Output, Result, Stream } from "./job.ts";
+import type { Content, LeftOut, Output, Result, Stream } from "./job.ts";
 
 export interface StoredOutput {
   readonly attempt: number;
@@ -8,6 +8,12 @@ export interface StoredOutput {
   readonly size: number;
   readonly path: string | null;
   readonly content: Uint8Array | null;
+  /** See {@link LeftOut}; null: all was kept. */
+  readonly leftFrom: number | null;
+  readonly leftTo: number | null;
+  /** Marks of the times; both null: none were kept. */
+  readonly timesPath: string | null;
+  readonly times: Uint8Array | null;
 }
 
 export interface StoredResult {
@@ -18,7 +24,11 @@ export interface StoredResult {
   readonly content: Uint8Array | null;
 }
 
-const ADD_OUTPUT = "INSERT OR REPLACE INTO outputs(job, attempt, stream, size, path, content) VALUES(?, ?, ?, ?, ?, ?)";
+const ADD_OUTPUT = `INSERT OR REPLACE INTO
+  outputs(job, attempt, stream, size, path, content, left_from, left_to, times_path, times)
+  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const OUTPUT_COLUMNS = `attempt, stream, size, path, content, left_from AS leftFrom, left_to AS leftTo,
+  times_path AS timesPath, times`;
 const ADD_RESULT = "INSERT OR REPLACE INTO results(job, id, type, size, path, content) VALUES(?, ?, ?, ?, ?, ?)";
 
 /** What attempts wrote and what they gave as results. Writing is to be done within a transaction. */
@@ -39,14 +49,17 @@ export class Outputs {
   }
 
   add(job: number, attempt: number, outputs: readonly Output[]): void {
-    for (const { stream, content } of outputs) {
-      this.#database.run(ADD_OUTPUT, job, attempt, stream, sizeOf(content), ...place(content));
+    for (const { stream, content, leftOut, times } of outputs) {
+      const left = [leftOut?.start ?? null, leftOut?.end ?? null];
+      const timesPlace = times ? place(times) : [null, null];
+      const row = [job, attempt, stream, sizeOf(content), ...place(content), ...left, ...timesPlace];
+      this.#database.run(ADD_OUTPUT, ...row);
     }
   }
 
   outputs(job: number): StoredOutput[] {
     return this.#database.all<StoredOutput>(
-      "SELECT attempt, stream, size, path, content FROM outputs WHERE job = ? ORDER BY attempt, stream",
+      `SELECT ${OUTPUT_COLUMNS} FROM outputs WHERE job = ? ORDER BY attempt, stream`,
       job,
     );
   }
@@ -57,6 +70,10 @@ export class Outputs {
       job,
     );
   }
+}
+
+export function leftOutOf({ leftFrom, leftTo }: StoredOutput): LeftOut | null {
+  return leftFrom === null || leftTo === null ? null : { start: leftFrom, end: leftTo };
 }
 
 /** The bytes, wherever they are. */

@@ -1,18 +1,19 @@
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
+import { marksIn } from "../../src/process/output-times.ts";
 import type { DeadAttempt, Launch, Remains } from "../../src/process/port.ts";
 import { bootId, pidNamespace } from "../../src/process/proc.ts";
 import { recoverAttempt } from "../../src/process/recovery.ts";
 import { SlotFiles } from "../../src/process/slot-files.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import { PATH } from "../support/children.ts";
-import { eventually, within } from "../support/eventually.ts";
-import { textsOf } from "../support/process-place.ts";
+import { eventually, stays, within } from "../support/eventually.ts";
+import { textOf, textsOf } from "../support/process-place.ts";
 import { endAll, isLiving, livingWithArgument, newMark, procText, stateOf } from "../support/processes.ts";
-import { newId, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
+import { existing, limits, newId, only, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
 
 const FIXTURE = join(import.meta.dir, "..", "fixtures", "supervising.ts");
 
@@ -172,6 +173,28 @@ describe("an attempt whose worker was killed", () => {
     expect(first.takings.outputs).toHaveLength(1);
     expect(gone(await at.recover())).toEqual(first);
     expect(gone(await at.recover())).toEqual(first);
+  });
+
+  test("and wrote beyond its limit: what was left out is known, and when the rest was written", async () => {
+    using at = crash({ limits: limits({ graceMs: 300, outputLimitBytes: 65_536, timestamps: true }) });
+    const file = at.directory.of("worker", "slot-1", "output");
+    const { pid } = await at.worker("seq 100000; kill -STOP $$; seq 100001 200000; kill -STOP $$");
+    await eventually("it was cut", () => stateOf(pid) === "T" && statSync(file).blocks * 512 < 200_000);
+    await at.killWorker();
+    process.kill(pid, "SIGCONT");
+    await eventually("it wrote on", () => statSync(file).size === 1_288_895 && stateOf(pid) === "T");
+    const written = Date.now();
+    await stays("nobody writes", () => isLiving(pid), 100);
+    const first = gone(await at.recover());
+    expect(gone(await at.recover())).toEqual(first);
+    const { content, leftOut, times } = only(first.takings.outputs);
+    const text = textOf(content);
+    expect(text.slice(0, leftOut?.start)).toMatch(/^1\n2\n[^]*\d\n$/);
+    expect(text.slice(leftOut?.end)).toMatch(/^\d+\n[^]*\n200000\n$/);
+    expect(text.length - existing(leftOut).end).toBeLessThanOrEqual(32_768);
+    const last = marksIn(times?.kind === "inline" ? times.bytes : new Uint8Array()).at(-1);
+    expect(last?.offset).toBe(text.length);
+    expect(last?.time).toBeWithin(written - 10_000, written + 1);
   });
 
   test("and ran under another boot of this machine: its pid is another's by now, and left alone", async () => {

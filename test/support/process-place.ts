@@ -4,7 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { Launch, RunningTree, Slot, StopOrder, Takings } from "../../src/process/port.ts";
 import { runtime } from "../../src/runtime/index.ts";
-import type { Exit } from "../../src/runtime/port.ts";
+import type { Exit, Runtime } from "../../src/runtime/port.ts";
 import type { Content, Output } from "../../src/store/job.ts";
 import { PATH } from "./children.ts";
 import { eventually, within } from "./eventually.ts";
@@ -35,9 +35,10 @@ export interface ProcessPlace extends Disposable {
   marked(count: number): Promise<number[]>;
 }
 
-export function processPlace(): ProcessPlace {
-  const directory = temporaryDirectory();
-  const manager = new ProcessManager(runtime, systemClock);
+/** On the runtime that this is, in a directory for temporary files, unless told otherwise. */
+export function processPlace(on: Runtime = runtime, below?: string): ProcessPlace {
+  const directory = temporaryDirectory(below);
+  const manager = new ProcessManager(on, systemClock);
   const slot = manager.openSlot(makeDirectory(directory.of("slot-1")));
   const mark = newMark();
   const launch = (script: string, fields: Partial<Launch> = {}): Launch => {

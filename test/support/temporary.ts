@@ -20,8 +20,8 @@ export interface TemporaryDirectory extends Disposable {
 }
 
 /** A fresh directory, which is gone when the block that holds it ends. */
-export function temporaryDirectory(): TemporaryDirectory {
-  const path = mkdtempSync(join(tmpdir(), "reeve-test-"));
+export function temporaryDirectory(below: string = tmpdir()): TemporaryDirectory {
+  const path = mkdtempSync(join(below, "reeve-test-"));
   const of = (...names: string[]): string => join(path, ...names);
   const write = (name: string, content: string | Uint8Array, mode = 0o644): string => {
     writeFileSync(of(name), content, { mode });
