@@ -1,23 +1,27 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, nothingThere } from "../errors.ts";
+import { readCut } from "../process/output-cut.ts";
 import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
-import type { StoredOutput } from "../store/outputs.ts";
+import { leftOutOf, type StoredOutput } from "../store/outputs.ts";
 import type { Store } from "../store/store.ts";
-import { bytesSource, tailOffset, withFile, type ByteSource } from "./byte-source.ts";
+import { handlerDirectory } from "../worker/launch.ts";
+import { bytesSource, pieceAt, tailOffset, withFile, type ByteSource, type Piece } from "./byte-source.ts";
 
-/** The files of a running attempt: both streams or stdout in the one, stderr in the other where they are apart. */
-export type Channel = "output" | "errors";
+/**
+ * The files of a running attempt (both streams, or stdout, in the one, stderr in the other where they are apart), and
+ * what its exit handler wrote.
+ */
+export type Channel = "output" | "errors" | "exit handler";
 
 const CHUNK = 256 * 1024;
 
-/** Reads what an attempt writes, from where the last look ended; during the attempt, and after it. */
+/** What an attempt writes; to be read during the attempt, and after it. */
 export class AttemptOutput {
   readonly #store: Store;
   readonly #job: Job;
   readonly #number: number;
-  readonly #offsets: Record<Channel, number> = { output: 0, errors: 0 };
 
   constructor(store: Store, job: Job, number: number) {
     this.#store = store;
@@ -25,16 +29,19 @@ export class AttemptOutput {
     this.#number = number;
   }
 
-  /** Passes over all but the last lines. */
-  skipToTail(channel: Channel, lines: number): void {
-    this.#offsets[channel] = this.#look(channel, (source) => tailOffset(source, lines));
+  /** Where the last so many lines begin. */
+  tail(channel: Channel, lines: number): number {
+    return this.#look(channel, (source) => tailOffset(source, lines));
   }
 
-  /** The next bytes; empty when there are none yet, or none any more. */
-  next(channel: Channel): Uint8Array {
-    const bytes = this.#look(channel, (source) => source.read(this.#offsets[channel], CHUNK));
-    this.#offsets[channel] += bytes.length;
-    return bytes;
+  /** What comes at an offset; null when that is nothing yet, or nothing any more. */
+  at(channel: Channel, offset: number): Piece | null {
+    return this.#look(channel, (source) => pieceAt(source, offset, CHUNK));
+  }
+
+  /** Marks of when it was written. */
+  times(channel: Channel, offset: number, length: number): Uint8Array {
+    return this.#look(channel, (source) => source.read(offset, length), "times");
   }
 
   hasEnded(): boolean {
@@ -51,12 +58,15 @@ export class AttemptOutput {
    * A worker uses the same files for one job after another. So what was read counts only if the attempt was still
    * running after that; else it is looked for where it is kept.
    */
-  #look<T>(channel: Channel, use: (source: ByteSource) => T): T {
+  #look<T>(channel: Channel, use: (source: ByteSource) => T, what: "output" | "times" = "output"): T {
+    const stored = what === "output" ? storedOutput : storedTimes;
     const attempt = this.#attempt();
-    if (attempt.endedAt !== null) return this.#lookAtStored(channel, use);
-    if (!this.#isIn(attempt.directory)) return use(bytesSource(new Uint8Array()));
-    const value = withFile(join(attempt.directory, channel), use);
-    return this.hasEnded() ? this.#lookAtStored(channel, use) : value;
+    if (attempt.endedAt !== null) return stored(this.#stored(channel), use);
+    const directory = channel === "exit handler" ? handlerDirectory(attempt.directory) : attempt.directory;
+    if (!this.#isIn(directory)) return use(bytesSource(new Uint8Array()));
+    const path = join(directory, channel === "errors" ? "errors" : "output");
+    const value = what === "output" ? withFile(path, use, () => readCut(path)) : withFile(`${path}.times`, use);
+    return this.hasEnded() ? stored(this.#stored(channel), use) : value;
   }
 
   /** Until the files are made ready for an attempt, what is in them is of the one before. */
@@ -70,13 +80,24 @@ export class AttemptOutput {
     }
   }
 
-  #lookAtStored<T>(channel: Channel, use: (source: ByteSource) => T): T {
-    const stored = this.#store.outputs
+  #stored(channel: Channel): StoredOutput | undefined {
+    return this.#store.outputs
       .outputs(this.#job.seq)
       .find(({ attempt, stream }) => attempt === this.#number && channelOf(stream) === channel);
-    if (stored?.path) return withFile(stored.path, use);
-    return use(bytesSource(stored?.content ?? new Uint8Array()));
   }
 }
 
-const channelOf = (stream: StoredOutput["stream"]): Channel => (stream === "stderr" ? "errors" : "output");
+function channelOf(stream: StoredOutput["stream"]): Channel {
+  if (stream === "exit handler") return stream;
+  return stream === "stderr" ? "errors" : "output";
+}
+
+function storedOutput<T>(stored: StoredOutput | undefined, use: (source: ByteSource) => T): T {
+  if (stored?.path) return withFile(stored.path, use, () => leftOutOf(stored));
+  return use(bytesSource(stored?.content ?? new Uint8Array()));
+}
+
+function storedTimes<T>(stored: StoredOutput | undefined, use: (source: ByteSource) => T): T {
+  if (stored?.timesPath) return withFile(stored.timesPath, use);
+  return use(bytesSource(stored?.times ?? new Uint8Array()));
+}

@@ -1,26 +1,25 @@
-import type { OutputMode } from "../config/definition.ts";
+import type { Limits, OutputMode } from "../config/definition.ts";
 import { shown } from "../config/wording.ts";
 import { EXIT, nothingThere, usageError } from "../errors.ts";
 import type { Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import type { Store } from "../store/store.ts";
 import { AttemptOutput, type Channel } from "./attempt-output.ts";
+import { AttemptPrinter, type PrintOptions } from "./attempt-printer.ts";
 import { Bell } from "./bell.ts";
 import { withExistingStore, type Context } from "./context.ts";
 import type { Invocation, Options } from "./invocation.ts";
-import { print, printError, remark } from "./streams.ts";
+import { remark } from "./streams.ts";
 
 /** How often a file that is being written is looked at, in milliseconds. */
 const GROWTH_LOOK_MS = 200;
 
 /** What is to be printed of a job. */
-interface Wanted {
+interface Wanted extends PrintOptions {
   readonly job: Job;
-  readonly channels: readonly Channel[];
   readonly first: number;
   /** Null: up to the last one there will be. */
   readonly last: number | null;
-  readonly tail: number | undefined;
 }
 
 /** `reeve logs`: the bytes that a job wrote, as they are. */
@@ -39,16 +38,27 @@ function wantedOf(context: Context, job: Job, options: Options): Wanted {
   if (attempt !== undefined && attempt > job.attempts) {
     throw nothingThere(`job ${job.id} has no attempt ${attempt}`, `it has been started ${job.attempts} times`);
   }
-  return {
+  const wanted = {
     job,
-    channels: channelsOf(options.text("stream"), job, () => modeOf(context, job)),
+    channels: channelsOf(options, job, () => modeOf(context, job)),
     first: attempt ?? (options.flag("all") ? 1 : Math.max(1, job.attempts)),
     last: attempt ?? null,
     tail: options.integer("tail", 0),
+    timestamps: options.flag("timestamps"),
   };
+  if (wanted.timestamps && !hasTimes(context, job)) {
+    const hint = "`submit --timestamps`, or `timestamps` in its definition, keeps them";
+    throw nothingThere(`no times were kept of what job ${job.id} wrote`, hint);
+  }
+  return wanted;
 }
 
-function channelsOf(stream: string | undefined, job: Job, mode: () => OutputMode): Channel[] {
+function channelsOf(options: Options, job: Job, mode: () => OutputMode): Channel[] {
+  const stream = options.text("stream");
+  if (options.flag("exit-handler")) {
+    if (stream !== undefined) throw usageError("--stream and --exit-handler exclude each other");
+    return ["exit handler"];
+  }
   if (stream === undefined) return mode() === "separate" ? ["output", "errors"] : ["output"];
   if (stream !== "stdout" && stream !== "stderr") {
     throw usageError(`--stream must be "stdout" or "stderr", not ${shown(stream)}`);
@@ -59,46 +69,47 @@ function channelsOf(stream: string | undefined, job: Job, mode: () => OutputMode
 }
 
 /** As its output was kept; else, while there is none, as it will be. */
-function modeOf({ store, configuration }: Context, job: Job): OutputMode {
-  const [kept] = store.outputs.outputs(job.seq);
+function modeOf(context: Context, job: Job): OutputMode {
+  const kept = context.store.outputs.outputs(job.seq).find(({ stream }) => stream !== "exit handler");
   if (kept) return kept.stream === "log" ? "log" : "separate";
+  return limitsOf(context, job)?.output ?? "log";
+}
+
+function hasTimes(context: Context, job: Job): boolean {
+  const kept = context.store.outputs.outputs(job.seq);
+  if (kept.some(({ times, timesPath }) => times !== null || timesPath !== null)) return true;
+  const mayCome = job.attempts === 0 || !isFinal(job.phase);
+  return mayCome && (limitsOf(context, job)?.timestamps ?? false);
+}
+
+/** Undefined: only its worker has its definition. */
+function limitsOf({ store, configuration }: Context, job: Job): Limits | undefined {
   const { context } = store.jobs.inputs(job.seq);
-  if (context.kind === "command") return context.limits.output;
-  return configuration.definitions.get(job.definition ?? "")?.limits.output ?? "log";
+  if (context.kind === "command") return context.limits;
+  return configuration.definitions.get(job.definition ?? "")?.limits;
 }
 
 async function printAttempts(store: Store, wanted: Wanted): Promise<void> {
   const { job, first } = wanted;
   if (job.attempts === 0) remark(`job ${job.id} is ${job.phase} and has written nothing: \`reeve why ${job.id}\``);
   for (let number = first; number <= (wanted.last ?? job.attempts); number += 1) {
-    await drain(outputOf(store, wanted, number), wanted.channels);
+    await printerOf(store, wanted, number).drain();
   }
 }
 
-function outputOf(store: Store, { job, first, channels, tail }: Wanted, number: number): AttemptOutput {
-  const output = new AttemptOutput(store, job, number);
-  if (tail !== undefined && number === first) for (const channel of channels) output.skipToTail(channel, tail);
-  return output;
-}
-
-/** Prints what is there, and tells whether more may come. */
-async function drain(output: AttemptOutput, channels: readonly Channel[]): Promise<"ended" | "running"> {
-  // Asked before the last look: what is written until then is found by it.
-  const ended = output.hasEnded();
-  for (const channel of channels) {
-    for (let bytes = output.next(channel); bytes.length > 0; bytes = output.next(channel)) {
-      await (channel === "errors" && channels.length > 1 ? printError(bytes) : print(bytes));
-    }
-  }
-  return ended ? "ended" : "running";
+/** The last lines are those of the first attempt that is asked for; of what comes after it all is new. */
+function printerOf(store: Store, { job, first, channels, tail, timestamps }: Wanted, number: number): AttemptPrinter {
+  const options = { channels, timestamps, tail: number === first ? tail : undefined };
+  return new AttemptPrinter(new AttemptOutput(store, job, number), options);
 }
 
 async function follow(store: Store, wanted: Wanted): Promise<void> {
   const bell = new Bell(store);
   try {
     for (let number = wanted.first; await begins(store, bell, wanted, number); number += 1) {
-      const output = outputOf(store, wanted, number);
-      while ((await drain(output, wanted.channels)) === "running") await bell.wait(GROWTH_LOOK_MS);
+      if (number > wanted.first) remark(`job ${wanted.job.id} goes on with attempt ${number}`);
+      const printer = printerOf(store, wanted, number);
+      while ((await printer.drain()) === "running") await bell.wait(GROWTH_LOOK_MS);
     }
   } finally {
     bell.close();

@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { shown, suggestion } from "../config/wording.ts";
 import { EXIT, messageOf, nothingThere, unavailable, usageError } from "../errors.ts";
-import type { Job, Stream } from "../store/job.ts";
-import type { StoredResult } from "../store/outputs.ts";
+import type { Job, LeftOut, Stream } from "../store/job.ts";
+import { leftOutOf, type StoredResult } from "../store/outputs.ts";
 import type { Store } from "../store/store.ts";
-import { bytesSource, withFile, type ByteSource } from "./byte-source.ts";
+import { bytesSource, pieceAt, withFile, type Piece } from "./byte-source.ts";
 import { withExistingStore } from "./context.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { printJson } from "./render/json.ts";
@@ -16,7 +16,7 @@ import { print, remark } from "./streams.ts";
 const STREAMS: readonly Stream[] = ["stdout", "stderr", "log"];
 const CHUNK = 256 * 1024;
 
-type Stored = Pick<StoredResult, "path" | "content">;
+type Stored = Pick<StoredResult, "path" | "content"> & { readonly leftOut?: LeftOut | null };
 
 /** `reeve result`: the bytes of a result, or of what the job wrote. */
 export async function run({ args: [prefix = "", name], options }: Invocation): Promise<number> {
@@ -69,7 +69,8 @@ function streamOf(store: Store, job: Job, name: string): Stored | undefined {
   const kept = store.outputs.outputs(job.seq).filter(({ attempt }) => attempt === job.attempts);
   const hasOthers = kept.some((one) => (one.stream === "log") !== (stream === "log"));
   const nothing = job.endedAt === null || hasOthers ? undefined : { path: null, content: new Uint8Array() };
-  return kept.find((one) => one.stream === stream) ?? nothing;
+  const found = kept.find((one) => one.stream === stream);
+  return found ? { ...found, leftOut: leftOutOf(found) } : nothing;
 }
 
 async function give(stored: Stored, file: string | undefined): Promise<void> {
@@ -83,15 +84,19 @@ async function give(stored: Stored, file: string | undefined): Promise<void> {
   }
 }
 
+/** The bytes that are there; of others only a person is told. */
 async function pump(stored: Stored, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  for (let offset = 0; ;) {
-    const bytes = readStored(stored, (source) => source.read(offset, CHUNK));
-    if (bytes.length === 0) return;
-    await write(bytes);
-    offset += bytes.length;
+  for (let piece = readStored(stored, 0); piece !== null; piece = readStored(stored, piece.end)) {
+    if (piece.kind === "bytes") await write(piece.bytes);
+    else remark(`${byteSize(piece.length)} of its middle were not kept`);
   }
 }
 
-function readStored<T>({ path, content }: Stored, use: (source: ByteSource) => T): T {
-  return path === null ? use(bytesSource(content ?? new Uint8Array())) : withFile(path, use);
+function readStored({ path, content, leftOut = null }: Stored, offset: number): Piece | null {
+  if (path === null) return pieceAt(bytesSource(content ?? new Uint8Array()), offset, CHUNK);
+  return withFile(
+    path,
+    (source) => pieceAt(source, offset, CHUNK),
+    () => leftOut,
+  );
 }

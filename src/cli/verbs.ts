@@ -90,6 +90,8 @@ export const VERBS: readonly Verb[] = [
       ["--all", "of all attempts"],
       ["--stream <stdout|stderr>", "only one, of a job that keeps them apart"],
       ["--tail <n>", "only the last lines"],
+      ["--timestamps", "each line begins with the time at which it was written"],
+      ["--exit-handler", "what its exit handler wrote"],
     ],
     examples: ["reeve logs -f 3f7", "reeve logs 3f7 --tail 20"],
     load: () => import("./logs.ts"),

@@ -160,7 +160,7 @@ function launchOf(order: CleanUpOrder, jobDirectory: string): Launch {
 }
 
 const outputsOf = (outputs: readonly Output[]): Output[] =>
-  outputs.map(({ content }) => ({ stream: "exit handler", content }));
+  outputs.map(({ content, leftOut }) => ({ stream: "exit handler", content, ...(leftOut && { leftOut }) }));
 
 /** The outputs of two tries as one; where one of them is large, only the later. */
 function joined(before: readonly Output[], after: readonly Output[]): readonly Output[] {

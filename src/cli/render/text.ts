@@ -10,7 +10,8 @@ export function safe(text: string): string {
 /** The same on as many lines as it has. */
 export const safeLines = (text: string): string => text.split("\n").map(safe).join("\n");
 
-const escaped = (character: string): string =>
+/** A character as it is shown where it must not act. */
+export const escaped = (character: string): string =>
   character === "\t" ? " " : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** An argv as a shell takes it. */
