@@ -57,8 +57,8 @@ export interface FakeWorker {
   /** Begins the next attempt of whatever is due. */
   begin(): Promise<Job>;
   end(job: Job, end?: Partial<AttemptEnd>, settlement?: Partial<Settlement>): Promise<void>;
-  /** What the attempt has written until now. */
-  write(job: Job, text: string, file?: "output" | "errors"): void;
+  /** Adds to what the attempt has written until now, or to another file of its slot. */
+  write(job: Job, text: string, file?: string): void;
   /** Its lock is free from now on, as if it had died. */
   die(): void;
 }

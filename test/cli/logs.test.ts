@@ -60,7 +60,8 @@ test("following goes on from attempt to attempt, until the job has ended", async
   worker.write(second, "b1\n");
   await eventually("the next attempt is there", () => reader.stdout().endsWith("b1\n"));
   await worker.end(second, { outputs: [log("b1\nb2\n")] });
-  expect(await reader.ended).toMatchObject({ code: 0, stdout: "a1\na2\na3\nb1\nb2\n" });
+  const stderr = `reeve: job ${id} goes on with attempt 2\n`;
+  expect(await reader.ended).toEqual({ code: 0, stdout: "a1\na2\na3\nb1\nb2\n", stderr });
 });
 
 test("the bytes of the job that had the files before, or has them next, are never shown", async () => {
