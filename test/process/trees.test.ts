@@ -95,6 +95,7 @@ describe("a stop", () => {
     await stoppedItself(tree.pid);
     tree.stop(order(10_000, "USR1"));
     expect(await within("it ends", tree.exited)).toMatchObject({ code: 7 });
+    await within("the tree is gone", tree.gone(order()));
     expect(textsOf(place.slot.collect(launch).outputs)).toEqual({ log: "ready\ngot it\n" });
   });
 
