@@ -78,6 +78,8 @@ export class ActiveJob {
 
   /** The worker stops: the job is ended, after the time that it has to finish by itself. */
   endByStop(): boolean {
+    // What stands still does not finish.
+    if (this.#isSuspended) return this.end("stop");
     const { clock, graceLeft, wake } = this.#around;
     const { finishMs } = this.started.planned.limits;
     if (this.#mayFinishUntil === null && finishMs > 0 && !this.#exited) {
