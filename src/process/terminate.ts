@@ -28,7 +28,7 @@ export async function terminate(
   target: Target,
   order: StopOrder,
   clock: Clock,
-  isHurried: () => boolean = () => false,
+  isHurried: () => boolean = never,
 ): Promise<ProcessStat[]> {
   const members = target.members();
   if (isGone(target, members)) return [];
@@ -40,14 +40,15 @@ export async function terminate(
   return kill(target, clock);
 }
 
+const never = (): boolean => false;
+
 const isGone = (target: Target, members: readonly ProcessStat[]): boolean =>
   members.length === 0 && target.isHeld?.() !== true;
 
 function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   target.signal(target.members(), "SIGKILL");
   // What was being forked meanwhile is killed at the next look.
-  const isHurried = (): boolean => false;
-  return waitUntilGone(target, KILL_DEADLINE_MS, clock, isHurried, (members) => target.signal(members, "SIGKILL"));
+  return waitUntilGone(target, KILL_DEADLINE_MS, clock, never, (members) => target.signal(members, "SIGKILL"));
 }
 
 /** After so long a member that did not stop waits in the kernel, and will when it comes back. */

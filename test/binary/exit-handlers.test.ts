@@ -80,8 +80,10 @@ forEachForm("an exit handler", (form) => {
     await using place = new Place(form);
     const script =
       'cat; echo; echo "$A $REEVE_ATTEMPT $REEVE_JOB_ID $PWD"; cat "$REEVE_WORKDIR/half" "$REEVE_RESULTS/map"';
+    const options = ["--env", "A=1", "--body", "the body", "--max-attempts", "2"];
     const id = await place.submit(
-      ...["--env", "A=1", "--body", "the body", "--max-attempts", "2", ...handler(script)],
+      ...options,
+      ...handler(script),
       ...sh(`echo half > "$REEVE_WORKDIR/half"; echo map > "$REEVE_RESULTS/map"; ${STAYS}`),
     );
     const worker = await place.worker();
@@ -163,10 +165,8 @@ forEachForm("an exit handler", (form) => {
   test("whose time is over has failed", async () => {
     await using place = new Place(form);
     const script = "echo tried >> handled; exec sleep 1000";
-    const id = await place.submit(
-      ...["--timeout", "100ms", "--exit-handler-timeout", "200ms", ...handler(script)],
-      ...sh(STAYS),
-    );
+    const times = ["--timeout", "100ms", "--exit-handler-timeout", "200ms"];
+    const id = await place.submit(...times, ...handler(script), ...sh(STAYS));
     await place.drain();
     expect(place.lines("handled")).toEqual(["tried", "tried"]);
     expect(await place.phase(id)).toBe("ERROR");
