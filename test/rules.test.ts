@@ -28,8 +28,8 @@ const EDGES: Readonly<Record<string, string>> = {
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",
-  process: "runtime (store) (config) clock errors",
-  store: "(runtime) config clock errors",
+  process: "runtime (store) (config) clock errors watch",
+  store: "(runtime) config clock errors watch",
   uws: "store errors",
   config: "errors",
   runtime: "errors",
@@ -37,6 +37,7 @@ const EDGES: Readonly<Record<string, string>> = {
   events: "(store)",
   clock: "",
   errors: "",
+  watch: "",
 };
 
 /** The code without its comments; line numbers stay. */

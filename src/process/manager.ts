@@ -1,8 +1,10 @@
 import { openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Runtime } from "../runtime/port.ts";
+import { Census } from "./census.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
+import { OutlivingSlot } from "./outliving-slot.ts";
 import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder } from "./port.ts";
 import { recoverAttempt } from "./recovery.ts";
 import { FileSlot, type Supervision } from "./supervisor.ts";
@@ -24,6 +26,7 @@ export class ProcessManager implements Processes {
       runtime,
       clock,
       orphans: new Orphans(libc),
+      census: new Census(clock),
       devNull: openSync("/dev/null", "r"),
       inheritance: new Inheritance(libc),
     };
@@ -35,9 +38,16 @@ export class ProcessManager implements Processes {
   }
 
   openSlot(directory: string): Slot {
-    const slot = new FileSlot(directory, this.#supervision);
+    return this.#tracking(new FileSlot(directory, this.#supervision));
+  }
+
+  outlivingSlot(directory: string): Slot {
+    return this.#tracking(new OutlivingSlot(directory, this.#supervision));
+  }
+
+  #tracking(slot: Slot): Slot {
     return {
-      directory,
+      directory: slot.directory,
       start: (launch: Launch) => this.#track(slot.start(launch)),
       places: (launch: Launch) => slot.places(launch),
       collect: (launch: Launch) => slot.collect(launch),
@@ -67,8 +77,10 @@ export class ProcessManager implements Processes {
     await Promise.all(trees.map(async (tree) => tree.exited.then(() => tree.gone(order))));
   }
 
-  recover(attempt: DeadAttempt): Promise<Remains> {
-    return recoverAttempt(attempt, this.#supervision.runtime, this.#supervision.clock);
+  async recover(attempt: DeadAttempt): Promise<Remains> {
+    const remains = await recoverAttempt(attempt, this.#supervision);
+    if (remains.kind === "outlived") this.#track(remains.tree);
+    return remains;
   }
 
   async sweep(): Promise<void> {

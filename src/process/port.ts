@@ -26,6 +26,8 @@ export interface Launch extends TreeName {
 export interface TreeExit extends Exit {
   /** The kernel killed for want of memory: of the job's own, or of the machine's. Absent: not that it is known. */
   readonly outOfMemory?: "limit" | "machine";
+  /** Milliseconds since 1970, where that was written down; absent: when it was told. */
+  readonly endedAt?: number;
 }
 
 export interface StopOrder {
@@ -71,6 +73,8 @@ export interface RunningTree {
   gone(order: StopOrder): Promise<string | null>;
   /** After `exited`, instead of `gone`: what the main process left running lives on, and nobody here ends it. */
   leave(): void;
+  /** It is another worker's from now on: nothing more is told of it here, and this process may end before it. */
+  letGo(): void;
 }
 
 /** The place of one running job: its files, used again by the next. */
@@ -91,15 +95,10 @@ export interface Slot {
 
 /** What is left of an attempt whose worker is dead. */
 export type Remains =
-  | {
-      readonly kind: "gone";
-      readonly pid: number | null;
-      readonly takings: Takings;
-      /** How its main process ended, where it was kept for whoever comes later; null: nobody knows. */
-      readonly exit: TreeExit | null;
-    }
-  /** It outlived its worker, and is this worker's from now on. */
-  | { readonly kind: "running"; readonly tree: RunningTree; readonly slot: Slot }
+  /** How it ended nobody knows. */
+  | { readonly kind: "gone"; readonly pid: number | null; readonly takings: Takings }
+  /** It outlived its worker, and is this worker's from now on. It may have ended since; then how is known. */
+  | { readonly kind: "outlived"; readonly tree: RunningTree; readonly slot: Slot }
   /** It cannot be known here whether something of it still runs; `what` says why. */
   | { readonly kind: "unknown"; readonly what: string };
 
@@ -118,6 +117,11 @@ export interface DeadAttempt extends TreeName {
 /** What the worker needs of the system's processes. */
 export interface Processes {
   openSlot(directory: string): Slot;
+  /**
+   * The place of one attempt that is to go on when its worker ends. The directory is made at the start; `close` removes
+   * it.
+   */
+  outlivingSlot(directory: string): Slot;
   /** Ends what is left of a dead worker's attempt, and takes in what it left. */
   recover(attempt: DeadAttempt): Promise<Remains>;
   /** Called when no job runs: what could not be told apart among jobs dies now, and adopted zombies are reaped. */

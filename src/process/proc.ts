@@ -42,10 +42,13 @@ export function* allProcesses(): Generator<ProcessStat> {
   }
 }
 
-/** Whether the environment that the process was started with has `entry` (`NAME=value`). */
-export function hasEnvironment(pid: number, entry: string): boolean {
-  return readProc(`/proc/${pid}/environ`)?.split("\0").includes(entry) ?? false;
-}
+/** The entries (`NAME=value`) of the environment that the process was started with. */
+export const environmentOf = (pid: number): string[] => readProc(`/proc/${pid}/environ`)?.split("\0") ?? [];
+
+export const hasEnvironment = (pid: number, entry: string): boolean => environmentOf(pid).includes(entry);
+
+/** The argv as one text, with NUL after each; empty for what is gone. */
+export const commandLine = (pid: number): string => readProc(`/proc/${pid}/cmdline`) ?? "";
 
 /**
  * Whether the process has inherited the lock on one of these files (`device:inode`). Who has only opened one by its

@@ -1,17 +1,29 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
-import type { Runtime } from "../runtime/port.ts";
+import { Candidate } from "./adoption.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { DeadAttempt, Remains, Takings } from "./port.ts";
 import { bootId, pidNamespace, procIsOurs } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
+import type { Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
 import { membersOf, signalAll } from "./tree.ts";
 
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
 
-/** Ends what is left of a dead worker's attempt and takes in what it left; see {@link Remains}. */
-export async function recoverAttempt(attempt: DeadAttempt, runtime: Runtime, clock: Clock): Promise<Remains> {
+/** Ends what is left of a dead worker's attempt, unless it may go on, and takes in what it left; see {@link Remains}. */
+export async function recoverAttempt(attempt: DeadAttempt, supervision: Supervision): Promise<Remains> {
+  const candidate = Candidate.of(attempt, supervision);
+  const adopted = canBeSeen(attempt) ? await candidate?.adopt() : null;
+  if (adopted) return adopted;
+  const remains = await endAttempt(attempt, supervision);
+  const ended = remains.kind === "gone" ? candidate?.ended() : null;
+  if (ended) return ended;
+  candidate?.leave();
+  return remains;
+}
+
+async function endAttempt(attempt: DeadAttempt, { runtime, clock }: Supervision): Promise<Remains> {
   // Somebody may have removed the slot; the processes are looked for all the same.
   const files = existsSync(attempt.directory) ? new SlotFiles(attempt.directory, runtime.libc()) : null;
   try {
@@ -22,11 +34,14 @@ export async function recoverAttempt(attempt: DeadAttempt, runtime: Runtime, clo
   }
 }
 
+const canBeSeen = (attempt: DeadAttempt): boolean =>
+  attempt.bootId === bootId() && attempt.pidNamespace === pidNamespace() && procIsOurs();
+
 /** Null when the tree is gone, else why that cannot be said. */
 async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clock): Promise<string | null> {
   // Nothing outlives a boot.
   if (attempt.bootId !== bootId()) return null;
-  if (attempt.pidNamespace !== pidNamespace() || !procIsOurs()) return judgeFromOutside(attempt, files);
+  if (!canBeSeen(attempt)) return judgeFromOutside(attempt, files);
   const cookie = `${TREE_VARIABLE}=${cookieOf(attempt)}`;
   const marks = { cookie, leader: files?.leaderOf(attempt) ?? null, files: files?.lockedFiles() ?? new Set<string>() };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
@@ -45,7 +60,7 @@ function judgeFromOutside(attempt: DeadAttempt, files: SlotFiles | null): string
 
 function takeIn(attempt: DeadAttempt, files: SlotFiles | null): Remains {
   const leader = files?.leaderOf(attempt);
-  if (!files || !leader) return { kind: "gone", pid: null, exit: null, takings: NOTHING };
+  if (!files || !leader) return { kind: "gone", pid: null, takings: NOTHING };
   const pid = leader.pid > 1 ? leader.pid : null;
-  return { kind: "gone", pid, exit: null, takings: files.collect(attempt, true) };
+  return { kind: "gone", pid, takings: files.collect(attempt, true) };
 }

@@ -70,8 +70,9 @@ export class SlotFiles {
     this.#keeper = keeperFor(this.#probes, limits);
   }
 
-  /** Looks after what is written, until it is taken in. */
-  keep(clock: Clock): void {
+  /** Looks after what is written, until it is taken in; also where somebody else has begun with it. */
+  keep(clock: Clock, limits: OutputLimits): void {
+    this.#keeper ??= keeperFor(this.#probes, limits);
     this.#keeper?.start(clock);
   }
 

@@ -1,23 +1,35 @@
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
-import type { Exit, Runtime } from "../runtime/port.ts";
+import type { Exit, Runtime, SpawnedProcess } from "../runtime/port.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import { SpawnFailed, type Launch } from "./port.ts";
+import type { ExitRecord } from "./shim.ts";
 import type { SlotFiles } from "./slot-files.ts";
 import type { Supervision } from "./supervisor.ts";
 
+/** The files of one start. */
+export interface StartFiles {
+  readonly files: SlotFiles;
+  /** Where its end is kept for whoever comes later; null: only we learn it. */
+  readonly record: ExitRecord | null;
+}
+
+export interface MainProcess extends SpawnedProcess {
+  readonly pid: number;
+}
+
 /**
- * Starts the main process with the files of its slot; gives its pid.
+ * Starts the main process with the files of its slot.
  *
  * @throws SpawnFailed when there is no process.
  */
 export function spawn(
   launch: Launch,
-  files: SlotFiles,
+  { files, record }: StartFiles,
   supervision: Supervision,
   onExit: (exit: Exit) => void,
-): number {
+): MainProcess {
   const opened: number[] = [];
   const keep = (descriptor: number): number => {
     opened.push(descriptor);
@@ -28,7 +40,7 @@ export function spawn(
     const stdout = keep(files.openLocked("output"));
     const stderr = launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
     const control = keep(files.openLocked("control"));
-    return spawnWith(launch, files, supervision, [stdin, stdout, stderr, control], onExit);
+    return spawnWith(launch, { files, record }, supervision, [stdin, stdout, stderr, control], onExit);
   } finally {
     // The tree has its own by now; ours would keep the locks.
     for (const descriptor of opened) closeSync(descriptor);
@@ -42,16 +54,26 @@ function openBody(body: Uint8Array, files: SlotFiles): number {
 
 function spawnWith(
   launch: Launch,
-  files: SlotFiles,
+  { files, record }: StartFiles,
   supervision: Supervision,
   descriptors: readonly [number, number, number, number],
   onExit: (exit: Exit) => void,
-): number {
+): MainProcess {
   const environment = { ...launch.environment, ...ownPlaces(launch, files) };
   const options = { cwd: launch.cwd, environment, descriptors, onExit };
-  const { pid } = supervision.inheritance.during(() => attemptSpawn(launch, supervision.runtime, options));
+  const argv = record === null ? launch.argv : keptArgv(launch, record);
+  const child = supervision.inheritance.during(() => attemptSpawn(launch, argv, supervision.runtime, options));
+  const { pid } = child;
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
-  return pid;
+  return { pid, unref: () => child.unref() };
+}
+
+/** The shell between would tell a program that is not there by its exit code only. */
+function keptArgv(launch: Launch, record: ExitRecord): readonly string[] {
+  const code = unfitCode(launch);
+  if (code !== undefined) throw explainSpawn(launch, Object.assign(new Error("it cannot be started"), { code }));
+  record.prepare();
+  return record.keeping(launch.argv);
 }
 
 /** An exit handler has the places of the job that it cleans up after, where these are known. */
@@ -74,9 +96,14 @@ export function placesOf(launch: Launch, files: SlotFiles): Record<string, strin
   return places;
 }
 
-function attemptSpawn(launch: Launch, runtime: Runtime, options: Parameters<Runtime["spawn"]>[1]) {
+function attemptSpawn(
+  launch: Launch,
+  argv: readonly string[],
+  runtime: Runtime,
+  options: Parameters<Runtime["spawn"]>[1],
+) {
   try {
-    return runtime.spawn(launch.argv, options);
+    return runtime.spawn(argv, options);
   } catch (error) {
     throw explainSpawn(launch, error);
   }
@@ -90,12 +117,19 @@ function missingProgram(launch: Launch): Error {
   return Object.assign(new Error("it did not start"), { code: missingCode(launch) });
 }
 
-function missingCode({ argv, environment, cwd }: Launch): string | undefined {
+/** Why the program cannot be started, as far as a look at its file tells. */
+function unfitCode({ argv, environment, cwd }: Launch): "ENOENT" | "EACCES" | undefined {
   const program = argv[0] ?? "";
   const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
   const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
   if (found.length === 0) return "ENOENT";
-  if (!found.some(isExecutable)) return "EACCES";
+  return found.some(isExecutable) ? undefined : "EACCES";
+}
+
+function missingCode(launch: Launch): string | undefined {
+  const { argv, environment } = launch;
+  const unfit = unfitCode(launch);
+  if (unfit !== undefined) return unfit;
   const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
   return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { ResourceUsage, Runtime } from "../runtime/port.ts";
+import type { Census } from "./census.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Orphans } from "./orphans.ts";
@@ -12,18 +13,21 @@ import {
   type StopOrder,
   type Takings,
   type TreeExit,
+  type TreeName,
 } from "./port.ts";
-import { isAlive, readStat, type ProcessStat } from "./proc.ts";
+import { isAlive, readStat } from "./proc.ts";
+import type { ExitRecord } from "./shim.ts";
 import { SlotFiles } from "./slot-files.ts";
-import { placesOf, spawn } from "./spawn.ts";
-import { standStill, terminate, type Target } from "./terminate.ts";
-import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
+import { placesOf, spawn, type MainProcess, type StartFiles } from "./spawn.ts";
+import { TreeControl } from "./tree-control.ts";
+import type { TreeMarks } from "./tree.ts";
 
 /** What all running trees of this worker share. */
 export interface Supervision {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly orphans: Orphans;
+  readonly census: Census;
   /** What children inherit and this process itself must not have. */
   readonly inheritance: Inheritance;
   /** The standard input of jobs without a body. */
@@ -45,17 +49,13 @@ export class FileSlot implements Slot {
   }
 
   start(launch: Launch): RunningTree {
-    try {
+    return withFiles(() => {
       this.#again = false;
       this.#files.begin(launch.limits);
-      const tree = new ProcessTree(launch, this.#files, this.#supervision);
-      this.#files.keep(this.#supervision.clock);
+      const tree = new ProcessTree(launch, { files: this.#files, record: null }, this.#supervision);
+      this.#files.keep(this.#supervision.clock, launch.limits);
       return tree;
-    } catch (error) {
-      const errno = codeOf(error);
-      if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
-      throw new SpawnFailed(errno, `the files of the job could not be made: ${messageOf(error)}`, { cause: error });
-    }
+    });
   }
 
   places(launch: Launch): Record<string, string> {
@@ -73,46 +73,65 @@ export class FileSlot implements Slot {
   }
 }
 
+/** @throws SpawnFailed where there is no room for files, or no descriptor. */
+export function withFiles(start: () => RunningTree): RunningTree {
+  try {
+    return start();
+  } catch (error) {
+    const errno = codeOf(error);
+    if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
+    throw new SpawnFailed(errno, `the files of the job could not be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 /** No process has this number, and no signal goes to it. */
 const NOBODY = { pid: 0, startTime: 0 };
 
 /** One main process and all that comes of it. */
-class ProcessTree implements RunningTree {
+export class ProcessTree implements RunningTree {
   readonly pid: number;
   readonly exited: Promise<TreeExit>;
   readonly #files: SlotFiles;
-  readonly #supervision: Supervision;
   readonly #launch: Launch;
+  readonly #main: MainProcess;
+  readonly #control: TreeControl;
+  readonly #record: ExitRecord | null;
+  readonly #orphans: Orphans;
   #marks: TreeMarks;
   #exited = false;
-  #isHurried = false;
-  #stopping: Promise<ProcessStat[]> | null = null;
-  readonly #target: Target = {
-    members: () => membersOf(this.#marks),
-    signal: signalAll,
-    isHeld: () => !this.#files.areFree(),
-  };
+  #isLetGo = false;
 
-  constructor(launch: Launch, files: SlotFiles, supervision: Supervision) {
+  constructor(launch: Launch, start: StartFiles, supervision: Supervision) {
+    const { files, record } = start;
     const ended = Promise.withResolvers<TreeExit>();
     this.#files = files;
-    this.#supervision = supervision;
+    this.#record = record;
+    this.#orphans = supervision.orphans;
     // Before the spawn: what the tree writes belongs to this attempt, also when we are killed in the middle.
     files.identify(launch, NOBODY);
-    this.pid = spawn(launch, files, supervision, (exit) => {
+    this.#main = spawn(launch, start, supervision, (exit) => {
       this.#exited = true;
       supervision.orphans.left(this.pid);
-      ended.resolve({ ...exit, usage: exit.usage && withoutOurPeak(exit.usage) });
+      const kept = record?.read().exit;
+      const usage = exit.usage && withoutOurPeak(exit.usage);
+      if (!this.#isLetGo) ended.resolve({ ...exit, ...(kept && { code: kept.code, signal: kept.signal }), usage });
     });
+    this.pid = this.#main.pid;
     supervision.orphans.joined(this.pid);
     this.exited = ended.promise;
     this.#launch = launch;
-    this.#marks = {
-      cookie: `${TREE_VARIABLE}=${cookieOf(launch)}`,
-      leader: { pid: this.pid, startTime: 0 },
-      files: files.lockedFiles(),
-    };
+    this.#marks = { ...marksOf(launch, files), leader: { pid: this.pid, startTime: 0 } };
     files.identify(launch, { pid: this.pid, startTime: 0 });
+    this.#control = new TreeControl(
+      {
+        files,
+        marks: () => this.#marks,
+        hasKeeper: record !== null,
+        // This worker, to which all orphans come, has adopted none.
+        mayHaveLeft: () => supervision.orphans.strangers().length > 0,
+      },
+      supervision.clock,
+    );
   }
 
   remember(): void {
@@ -122,54 +141,50 @@ class ProcessTree implements RunningTree {
   }
 
   hasEnded(): boolean {
-    return this.#exited || !isAlive(readStat(this.pid));
+    return this.#exited || !isAlive(readStat(this.pid)) || (this.#record?.read().exit ?? null) !== null;
   }
 
   stop(order: StopOrder): void {
-    // As long as its end was not told, nobody has asked for its status, and its pid is nobody else's.
-    if (this.#stopping === null && !this.#exited) this.remember();
-    this.#stopping ??= this.#end(order);
+    this.#rememberInTime();
+    void this.#control.stop(order);
+  }
+
+  /** As long as its end was not told, nobody has asked for its status, and its pid is nobody else's. */
+  #rememberInTime(): void {
+    if (!this.#control.isStopping && !this.#exited) this.remember();
   }
 
   kill(): void {
-    this.#isHurried = true;
-    this.stop({ signal: "KILL", graceMs: 0 });
-    signalAll(membersOf(this.#marks), "SIGKILL");
+    this.#rememberInTime();
+    void this.#control.kill();
   }
 
   async suspend(): Promise<void> {
-    if (this.#stopping === null && !this.#exited) await standStill(this.#target, this.#supervision.clock);
+    if (!this.#control.isStopping && !this.#exited) await this.#control.suspend();
   }
 
   resume(): void {
-    this.#target.signal(this.#target.members(), "SIGCONT");
+    this.#control.resume();
+  }
+
+  gone(order: StopOrder): Promise<string | null> {
+    return this.#control.gone(order);
   }
 
   leave(): void {
-    this.#supervision.orphans.spare(this.#target.members);
+    this.#orphans.spare(this.#control.members);
   }
 
-  async gone(order: StopOrder): Promise<string | null> {
-    if (this.#stopping === null && this.#isGone()) return null;
-    this.stop(order);
-    const left = (await this.#stopping) ?? [];
-    if (left.length === 0 && this.#files.areFree()) return null;
-    const pids = left.map((member) => `${member.pid} (state ${member.state})`);
-    return `processes of the job could not be ended: ${pids.join(", ") || "unknown ones that hold its output open"}`;
+  letGo(): void {
+    this.#isLetGo = true;
+    this.#files.close();
+    this.#main.unref();
   }
+}
 
-  /**
-   * The quick look after an ordinary end: nobody has its files open, and this worker, to which all orphans come, has
-   * adopted none that is its.
-   */
-  #isGone(): boolean {
-    if (!this.#files.areFree()) return false;
-    return this.#supervision.orphans.strangers().length === 0 || membersOf(this.#marks).length === 0;
-  }
-
-  #end(order: StopOrder): Promise<ProcessStat[]> {
-    return terminate(this.#target, order, this.#supervision.clock, () => this.#isHurried);
-  }
+/** By which an attempt's tree is known, also when its main process is not. */
+export function marksOf(name: TreeName, files: SlotFiles): TreeMarks {
+  return { cookie: `${TREE_VARIABLE}=${cookieOf(name)}`, leader: null, files: files.lockedFiles() };
 }
 
 /** A child starts with its parent's peak as its own: only a higher one says something of the child. */

@@ -9,6 +9,8 @@ export interface Target {
   signal(members: readonly ProcessStat[], signal: NodeJS.Signals): void;
   /** Something of it lives, also where no look has found it: what forks and ends at once is gone before it is seen. */
   isHeld?(): boolean;
+  /** Whether it only keeps the end of the others, and ends with them; absent: none does. */
+  isKeeper?(member: ProcessStat): boolean;
 }
 
 /** Between looks at a tree that is being ended, in milliseconds: at first often, then less so. */
@@ -33,9 +35,9 @@ export async function terminate(
   const members = target.members();
   if (isGone(target, members)) return [];
   if (order.signal !== "KILL" && order.graceMs > 0) {
-    target.signal(members, `SIG${order.signal}`);
-    target.signal(members, "SIGCONT");
-    if (isGone(target, await waitUntilGone(target, order.graceMs, clock, isHurried, () => {}))) return [];
+    const ask = asker(target, `SIG${order.signal}`);
+    ask(members);
+    if (isGone(target, await waitUntilGone(target, order.graceMs, clock, isHurried, ask))) return [];
   }
   return kill(target, clock);
 }
@@ -44,6 +46,18 @@ const never = (): boolean => false;
 
 const isGone = (target: Target, members: readonly ProcessStat[]): boolean =>
   members.length === 0 && target.isHeld?.() !== true;
+
+/** Asks once, and as soon as there is somebody to be asked: a keeper may be there just before the job itself. */
+function asker(target: Target, signal: NodeJS.Signals): (members: readonly ProcessStat[]) => void {
+  let hasAsked = false;
+  return (members) => {
+    if (hasAsked) return;
+    const asked = members.filter((member) => target.isKeeper?.(member) !== true);
+    hasAsked = asked.length > 0;
+    target.signal(asked, signal);
+    target.signal(members, "SIGCONT");
+  };
+}
 
 function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   target.signal(target.members(), "SIGKILL");

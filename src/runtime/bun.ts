@@ -40,7 +40,7 @@ function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
     detached: true,
     onExit: (subprocess) => options.onExit(exitOf(subprocess)),
   });
-  return { pid: child.pid };
+  return { pid: child.pid, unref: () => child.unref() };
 }
 
 function exitOf(child: Bun.Subprocess): Exit {

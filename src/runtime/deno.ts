@@ -77,7 +77,7 @@ function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
   child.once("error", (failure) => tell({ code: null, signal: null, failure }));
   child.once("exit", (code, signal) => tell({ code, signal, failure: null }));
   if (child.pid !== undefined) untold.set(child.pid, () => tell({ code: null, signal: null, failure: null }));
-  return { pid: child.pid };
+  return { pid: child.pid, unref: () => child.unref() };
 }
 
 /** Long enough for the end of an ordinary child to be told by itself. */

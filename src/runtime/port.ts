@@ -69,6 +69,8 @@ export interface SpawnOptions {
 export interface SpawnedProcess {
   /** Undefined when the failure is still to be told through `onExit`. */
   readonly pid: number | undefined;
+  /** This process may end before it. */
+  unref(): void;
 }
 
 /** The calls that neither runtime offers. Each gives libc's own return value. */

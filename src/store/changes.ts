@@ -1,5 +1,6 @@
-import { closeSync, constants, mkdirSync, openSync, watch, writeSync, type FSWatcher } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { watchDirectory } from "../watch.ts";
 import type { StoreLocation } from "./location.ts";
 
 /** `workers`: there may be something to run or to end. `jobs`: some job changed. */
@@ -11,9 +12,6 @@ export interface Changes {
   watch(topic: Topic, callback: () => void): () => void;
   close(): void;
 }
-
-/** How often to look where the kernel has no watches left, in milliseconds. */
-const FALLBACK_MS = 1000;
 
 /**
  * Tells other processes that the store changed, without their asking: a byte is written to a file whose directory they
@@ -47,23 +45,6 @@ export class ChangeFeed implements Changes {
   watch(topic: Topic, callback: () => void): () => void {
     const directory = this.#location.bell(topic);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    try {
-      return watchDirectory(directory, callback);
-    } catch {
-      // inotify gives 128 instances a user; without one, look now and then.
-      const timer = setInterval(callback, FALLBACK_MS);
-      return () => clearInterval(timer);
-    }
+    return watchDirectory(directory, callback);
   }
-}
-
-function watchDirectory(directory: string, callback: () => void): () => void {
-  const watcher: FSWatcher = watch(directory, callback);
-  let fallback: NodeJS.Timeout | undefined;
-  // A directory that goes away under the watch: keep looking by the clock.
-  watcher.on("error", () => (fallback ??= setInterval(callback, FALLBACK_MS)));
-  return () => {
-    watcher.close();
-    clearInterval(fallback);
-  };
 }

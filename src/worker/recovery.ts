@@ -71,7 +71,7 @@ export class Recovery {
   /** True: nothing can be said of it yet. */
   async #recoverJob(job: Job, dead: WorkerRow): Promise<boolean> {
     const remains = await this.#remains(job, dead);
-    if (remains.kind === "running") throw new Error(`job ${job.id} was to be ended, and was not`);
+    if (remains.kind === "outlived") throw new Error(`job ${job.id} was to be ended, and was not`);
     if (remains.kind === "gone") {
       return this.#recoverGone(job, remains, dead);
     }
@@ -204,7 +204,6 @@ type Gone = Extract<Remains, { kind: "gone" }>;
 
 const NOTHING_LEFT = {
   kind: "gone",
-  exit: null,
   takings: { outputs: [], results: [], progress: null, error: null, warnings: [] },
 } as const;
 

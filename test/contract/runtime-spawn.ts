@@ -24,10 +24,14 @@ function deadlySignals(): number[] {
   return [...new Set(named.map(([, number]) => number))];
 }
 
+function fixtureOn(runtime: Runtime, name: string): string[] {
+  const fixture = join(import.meta.dirname, "..", "fixtures", name);
+  return runtime.name === "deno" ? [process.execPath, "run", "-A", fixture] : [process.execPath, fixture];
+}
+
 /** What a child has, of a process that was itself started by `script` (which ends in `exec "$@"`). */
 function inheritedThrough(runtime: Runtime, script: string): { descriptors: number[]; ignored: string } {
-  const fixture = join(import.meta.dirname, "..", "fixtures", "inheriting.ts");
-  const self = runtime.name === "deno" ? [process.execPath, "run", "-A", fixture] : [process.execPath, fixture];
+  const self = fixtureOn(runtime, "inheriting.ts");
   const { stdout, stderr } = spawnSync("sh", ["-c", script, "sh", ...self], { encoding: "utf8", timeout: 20_000 });
   assert.match(stdout, /^\{/, `the fixture says what it has seen; on stderr: ${stderr}`);
   // As the fixture prints it.
@@ -99,6 +103,17 @@ const WHAT_A_CHILD_GETS: readonly Case<Runtime>[] = [
     name: "children can be started by a process that was itself started with SIGCHLD ignored",
     async run(runtime) {
       assert.equal(inheritedThrough(runtime, `trap "" CHLD; exec "$@"`).descriptors.length >= 4, true);
+    },
+  },
+  {
+    name: "a process that need not wait for its child ends before it",
+    async run(runtime) {
+      const { status, stdout } = spawnSync("timeout", ["20", ...fixtureOn(runtime, "leaving.ts")], {
+        encoding: "utf8",
+      });
+      const state = stateOf(Number(stdout));
+      endAll([Number(stdout)]);
+      assert.deepEqual({ status, state }, { status: 0, state: "T" });
     },
   },
   {

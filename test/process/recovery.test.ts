@@ -1,126 +1,16 @@
-import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
-import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../src/clock.ts";
 import { marksIn } from "../../src/process/output-times.ts";
-import type { DeadAttempt, Launch, Remains } from "../../src/process/port.ts";
-import { bootId, pidNamespace } from "../../src/process/proc.ts";
-import { recoverAttempt } from "../../src/process/recovery.ts";
+import type { Remains } from "../../src/process/port.ts";
+import { pidNamespace } from "../../src/process/proc.ts";
 import { SlotFiles } from "../../src/process/slot-files.ts";
 import { runtime } from "../../src/runtime/index.ts";
-import { PATH } from "../support/children.ts";
-import { eventually, stays, within } from "../support/eventually.ts";
+import { crash } from "../support/crash.ts";
+import { eventually, stays } from "../support/eventually.ts";
 import { textOf, textsOf } from "../support/process-place.ts";
-import { endAll, isLiving, livingWithArgument, newMark, procText, stateOf } from "../support/processes.ts";
-import { existing, limits, newId, only, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
-
-const FIXTURE = join(import.meta.dir, "..", "fixtures", "supervising.ts");
-
-interface Place {
-  readonly bootId: string;
-  readonly pidNamespace: string;
-}
-
-interface Crash extends Disposable {
-  readonly directory: TemporaryDirectory;
-  readonly mark: string;
-  readonly launch: Launch;
-  /** A worker that runs `script`, by itself or under another program. */
-  worker(script: string, under?: readonly string[]): Promise<Place & { readonly pid: number }>;
-  /** Kills it, and waits until it is gone. */
-  killWorker(): Promise<void>;
-  recover(fields?: Partial<DeadAttempt>): Promise<Remains>;
-  /** The job's own processes that live. */
-  living(): number[];
-  marked(count: number): Promise<number[]>;
-}
-
-const started: Bun.Subprocess[] = [];
-
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill("SIGKILL");
-});
-
-function crash(fields: Partial<Launch> = {}): Crash {
-  const directory = temporaryDirectory();
-  const mark = newMark();
-  const job = newId();
-  const slot = directory.of("worker", "slot-1");
-  mkdirSync(slot, { recursive: true });
-  const launch: Launch = {
-    job,
-    attempt: 1,
-    argv: [],
-    cwd: directory.path,
-    environment: { PATH, MARK: mark, REEVE_JOB_ID: job },
-    body: null,
-    role: "job",
-    limits: { ...DEFAULT_LIMITS, graceMs: 300 },
-    jobDirectory: directory.of("jobs", job),
-    ...fields,
-  };
-  const workers = (): number[] => livingWithArgument(slot);
-  // The worker itself has the mark in what it was told to start.
-  const living = (): number[] => {
-    const others = new Set(workers());
-    return livingWithArgument(mark).filter((pid) => !others.has(pid));
-  };
-  return {
-    directory,
-    mark,
-    launch,
-    async worker(script, under = []) {
-      const described = JSON.stringify({ ...launch, argv: ["sh", "-c", script] });
-      const argv = [...under, process.execPath, FIXTURE, slot, described];
-      const child = Bun.spawn(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-      started.push(child);
-      const { value } = await within("the worker says something", child.stdout.getReader().read());
-      if (!value) throw new Error(`cannot here: ${argv[0]}: ${await new Response(child.stderr).text()}`);
-      // As the fixture prints it.
-      return JSON.parse(new TextDecoder().decode(value)) as Place & { pid: number };
-    },
-    async killWorker() {
-      const pids = workers().filter((pid) => livingProgram(pid));
-      endAll(pids);
-      await eventually("the worker is gone", () => pids.every((pid) => !isLiving(pid)));
-    },
-    recover: (fields = {}) =>
-      within(
-        "the recovery is done",
-        recoverAttempt(
-          {
-            job,
-            attempt: launch.attempt,
-            directory: slot,
-            jobDirectory: launch.jobDirectory,
-            role: "job",
-            limits: launch.limits,
-            mayGoOn: false,
-            bootId: bootId(),
-            pidNamespace: pidNamespace(),
-            workerWasInit: false,
-            ...fields,
-          },
-          runtime,
-          systemClock,
-        ),
-      ),
-    living,
-    marked: (count) =>
-      eventually(`${count} processes live`, () => {
-        const pids = living().filter((pid) => procText(pid, "comm") === "sleep\n");
-        return pids.length >= count && pids;
-      }),
-    [Symbol.dispose]() {
-      endAll([...workers(), ...livingWithArgument(mark)]);
-      directory[Symbol.dispose]();
-    },
-  };
-}
-
-/** Only the worker itself, not the programs under which it was started. */
-const livingProgram = (pid: number): boolean => procText(pid, "cmdline")?.split("\0")[0] === process.execPath;
+import { endAll, isLiving, stateOf } from "../support/processes.ts";
+import { existing, limits, newId, only } from "../support/temporary.ts";
 
 /** What is gone; a test that expects it fails with the sentence otherwise. */
 function gone(remains: Remains): Extract<Remains, { kind: "gone" }> {
@@ -239,8 +129,7 @@ describe("a pid that is somebody else's by now", () => {
     ["of which the start is not known", 0],
   ])("is not signalled (%s)", async (_, startTime) => {
     using at = crash();
-    const other = Bun.spawn(["setsid", "sleep", at.mark]);
-    started.push(other);
+    Bun.spawn(["setsid", "sleep", at.mark]);
     const [pid = 0] = await at.marked(1);
     const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
     files.identify(at.launch, { pid, startTime });

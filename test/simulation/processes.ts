@@ -79,6 +79,10 @@ export class SimulatedProcesses implements Processes {
     };
   }
 
+  outlivingSlot(directory: string): Slot {
+    return this.openSlot(directory);
+  }
+
   #start(directory: string, launch: Launch): RunningTree {
     const life = this.#life;
     life.reach("before a spawn");
@@ -128,7 +132,7 @@ export class SimulatedProcesses implements Processes {
     if (left !== null) return { kind: "unknown", what: left };
     const slot = this.#machine.slots.get(attempt.directory);
     const started = slot?.job === attempt.job && slot.attempt === attempt.attempt;
-    return { kind: "gone", pid: started ? slot.pid : null, exit: null, takings: started ? outputOf(attempt) : NOTHING };
+    return { kind: "gone", pid: started ? slot.pid : null, takings: started ? outputOf(attempt) : NOTHING };
   }
 
   async #endTree({ job, pidNamespace, workerWasInit, limits }: DeadAttempt): Promise<string | null> {
@@ -230,6 +234,8 @@ class SimulatedTree implements RunningTree {
   resume(): void {
     this.#target.signal(this.#target.members(), "SIGCONT");
   }
+
+  letGo(): void {}
 
   async gone(order: StopOrder): Promise<string | null> {
     if (this.#stopping !== null || this.#target.members().length > 0) this.stop(order);

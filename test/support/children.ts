@@ -16,6 +16,7 @@ export interface Child {
   readonly exited: Promise<Exit>;
   /** How many times its end was told. */
   readonly told: () => number;
+  readonly unref: () => void;
 }
 
 /** Starts a child through the port, with /dev/null where nothing else is said. */
@@ -30,8 +31,8 @@ export function start(runtime: Runtime, argv: readonly string[], options: ChildO
   const at = (index: number): number => options.descriptors?.[index] ?? nothing;
   try {
     const { cwd = "/", environment = { PATH } } = options;
-    const { pid } = runtime.spawn(argv, { cwd, environment, onExit, descriptors: [at(0), at(1), at(2), at(3)] });
-    return { pid, exited: exited.promise, told: () => told };
+    const child = runtime.spawn(argv, { cwd, environment, onExit, descriptors: [at(0), at(1), at(2), at(3)] });
+    return { pid: child.pid, exited: exited.promise, told: () => told, unref: () => child.unref() };
   } finally {
     closeSync(nothing);
   }

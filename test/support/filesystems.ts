@@ -23,6 +23,7 @@ export function smallDisk(size: string): SmallDisk {
     path,
     of: (...names) => directory.of("disk", ...names),
     write: (name, content, mode) => directory.write(`disk/${name}`, content, mode),
+    remove: (name) => directory.remove(`disk/${name}`),
     makeReadOnly: () => command("mount", "-o", "remount,ro", path),
     [Symbol.dispose]() {
       command("umount", "--lazy", path);

@@ -17,6 +17,7 @@ export interface TemporaryDirectory extends Disposable {
   of(...names: string[]): string;
   /** Writes a file in it, gives its path. */
   write(name: string, content: string | Uint8Array, mode?: number): string;
+  remove(name: string): void;
 }
 
 /** A fresh directory, which is gone when the block that holds it ends. */
@@ -27,7 +28,8 @@ export function temporaryDirectory(below: string = tmpdir()): TemporaryDirectory
     writeFileSync(of(name), content, { mode });
     return of(name);
   };
-  return { path, of, write, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = (name: string): void => rmSync(of(name));
+  return { path, of, write, remove, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 /** Where a store may be, whatever filesystem the temporary directory is on. */

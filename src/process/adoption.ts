@@ -1,0 +1,90 @@
+import { existsSync } from "node:fs";
+import { AdoptedTree } from "./adopted-tree.ts";
+import { OutlivingSlot } from "./outliving-slot.ts";
+import type { DeadAttempt, Remains } from "./port.ts";
+import { hasEnvironment, isAlive, readStat } from "./proc.ts";
+import { ExitRecord, type Kept } from "./shim.ts";
+import type { Leader } from "./slot-files.ts";
+import { marksOf, type Supervision } from "./supervisor.ts";
+import { membersOf, type TreeMarks } from "./tree.ts";
+
+type Outlived = Extract<Remains, { kind: "outlived" }>;
+
+/** A keeper that was spawned when its worker was killed says who it is within so many milliseconds. */
+const BEGINS_WITHIN_MS = 5000;
+const LOOK_EVERY_MS = 5;
+
+/** An attempt that has a directory of its own, seen by who may become its worker. */
+export class Candidate {
+  readonly #attempt: DeadAttempt;
+  readonly #supervision: Supervision;
+  readonly #slot: OutlivingSlot;
+  readonly #record: ExitRecord;
+
+  private constructor(attempt: DeadAttempt, supervision: Supervision) {
+    this.#attempt = attempt;
+    this.#supervision = supervision;
+    this.#slot = new OutlivingSlot(attempt.directory, supervision);
+    this.#record = new ExitRecord(attempt.directory);
+  }
+
+  /** Null: it was not started, or not as one that may go on. */
+  static of(attempt: DeadAttempt, supervision: Supervision): Candidate | null {
+    if (!attempt.mayGoOn || !existsSync(attempt.directory)) return null;
+    const candidate = new Candidate(attempt, supervision);
+    if (candidate.#slot.files.leaderOf(attempt) !== null) return candidate;
+    candidate.leave();
+    return null;
+  }
+
+  /** Null: nobody is left who could tell how it ends. To be asked where its processes can be seen. */
+  async adopt(): Promise<Outlived | null> {
+    const { clock } = this.#supervision;
+    const end = clock.monotonic() + BEGINS_WITHIN_MS;
+    for (;;) {
+      const isLeft = membersOf(this.#marks(null)).length > 0;
+      const kept = this.#record.read();
+      if (kept.exit !== null || kept.pid !== null) return this.#outlived(kept);
+      if (!isLeft || clock.monotonic() >= end) return null;
+      await clock.sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  #outlived(kept: Kept): Outlived | null {
+    const leader = this.#leader(kept.pid ?? 0);
+    const lives = isAlive(readStat(leader.pid)) && readStat(leader.pid)?.startTime === leader.startTime;
+    // Read again: it may just have ended.
+    return lives || this.#record.read().exit !== null ? this.#taken(leader) : null;
+  }
+
+  /** How it ended, where that was kept; null: nobody knows. To be asked when nothing of it is left. */
+  ended(): Outlived | null {
+    const kept = this.#record.read();
+    return kept.exit === null ? null : this.#taken({ pid: kept.pid ?? 0, startTime: 0 });
+  }
+
+  #taken(leader: Leader): Outlived {
+    const { limits } = this.#attempt;
+    const { files } = this.#slot;
+    const found = { name: this.#attempt, limits, files, record: this.#record, marks: this.#marks(leader) };
+    const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision);
+    return { kind: "outlived", tree, slot: this.#slot };
+  }
+
+  #marks(leader: Leader | null): TreeMarks {
+    return { ...marksOf(this.#attempt, this.#slot.files), leader };
+  }
+
+  /** Its start as it was written down, else as the kernel tells it of a process that has the cookie. */
+  #leader(pid: number): Leader {
+    const known = this.#slot.files.leaderOf(this.#attempt);
+    if (known?.pid === pid && known.startTime !== 0) return known;
+    const stat = hasEnvironment(pid, this.#marks(null).cookie) ? readStat(pid) : undefined;
+    return { pid, startTime: stat?.startTime ?? 0 };
+  }
+
+  /** The files stay as they are. */
+  leave(): void {
+    this.#slot.files.close();
+  }
+}

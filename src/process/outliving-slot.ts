@@ -1,0 +1,54 @@
+import { rmSync } from "node:fs";
+import type { Launch, RunningTree, Slot, Takings } from "./port.ts";
+import { ExitRecord } from "./shim.ts";
+import { SlotFiles } from "./slot-files.ts";
+import { placesOf } from "./spawn.ts";
+import { ProcessTree, withFiles, type Supervision } from "./supervisor.ts";
+
+/**
+ * The place of one attempt that goes on when its worker ends. It has a directory of its own, since what its variables
+ * say of its files must stay true when the worker's directory goes.
+ */
+export class OutlivingSlot implements Slot {
+  readonly directory: string;
+  readonly #supervision: Supervision;
+  #files: SlotFiles | null = null;
+
+  constructor(directory: string, supervision: Supervision) {
+    this.directory = directory;
+    this.#supervision = supervision;
+  }
+
+  get files(): SlotFiles {
+    this.#files ??= new SlotFiles(this.directory, this.#supervision.runtime.libc());
+    return this.#files;
+  }
+
+  start(launch: Launch): RunningTree {
+    this.close();
+    return withFiles(() => {
+      this.files.begin(launch.limits);
+      const start = { files: this.files, record: new ExitRecord(this.directory) };
+      const tree = new ProcessTree(launch, start, this.#supervision);
+      // Whoever adopts it must be able to tell its main process from any other.
+      tree.remember();
+      this.files.keep(this.#supervision.clock, launch.limits);
+      return tree;
+    });
+  }
+
+  places(launch: Launch): Record<string, string> {
+    return placesOf(launch, this.files);
+  }
+
+  /** Somebody may have been interrupted at it. */
+  collect(launch: Launch): Takings {
+    return this.files.collect(launch, true);
+  }
+
+  close(): void {
+    this.#files?.close();
+    this.#files = null;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

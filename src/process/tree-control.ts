@@ -1,0 +1,82 @@
+import type { Clock } from "../clock.ts";
+import type { StopOrder } from "./port.ts";
+import { commandLine, type ProcessStat } from "./proc.ts";
+import type { SlotFiles } from "./slot-files.ts";
+import { standStill, terminate, type Target } from "./terminate.ts";
+import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
+
+/** What is known of a tree, and how. */
+export interface Knowledge {
+  readonly files: SlotFiles;
+  /** Asked anew each time: the start of the main process may be learnt late. */
+  marks(): TreeMarks;
+  /** Whether the main process only keeps the end of the job itself. */
+  readonly hasKeeper: boolean;
+  /** Asked when nobody has a file of it open any more; false: nothing else is left of it. */
+  mayHaveLeft(): boolean | Promise<boolean>;
+}
+
+/** So is a copy of it that has not become the job yet: a signal would be lost on it, since it begins with its traps. */
+const isKeeper = ({ pid, parent }: ProcessStat, keeper: number): boolean =>
+  pid === keeper || (parent === keeper && commandLine(pid) === commandLine(keeper));
+
+/** What can be done to a tree by those who know its marks, whoever its parent is. */
+export class TreeControl {
+  readonly #known: Knowledge;
+  readonly #clock: Clock;
+  readonly #target: Target;
+  #stopping: Promise<ProcessStat[]> | null = null;
+  #isHurried = false;
+
+  constructor(known: Knowledge, clock: Clock) {
+    this.#known = known;
+    this.#clock = clock;
+    this.#target = {
+      members: () => membersOf(known.marks()),
+      signal: signalAll,
+      isHeld: () => !known.files.areFree(),
+      isKeeper: (member) => known.hasKeeper && isKeeper(member, known.marks().leader?.pid ?? 0),
+    };
+  }
+
+  readonly members = (): ProcessStat[] => this.#target.members();
+
+  get isStopping(): boolean {
+    return this.#stopping !== null;
+  }
+
+  /** Kept when all has been done to end it. */
+  stop(order: StopOrder): Promise<unknown> {
+    this.#stopping ??= terminate(this.#target, order, this.#clock, () => this.#isHurried);
+    return this.#stopping;
+  }
+
+  kill(): Promise<unknown> {
+    this.#isHurried = true;
+    const done = this.stop({ signal: "KILL", graceMs: 0 });
+    this.#target.signal(this.#target.members(), "SIGKILL");
+    return done;
+  }
+
+  suspend(): Promise<void> {
+    return standStill(this.#target, this.#clock);
+  }
+
+  resume(): void {
+    this.#target.signal(this.#target.members(), "SIGCONT");
+  }
+
+  async gone(order: StopOrder): Promise<string | null> {
+    if (this.#stopping === null && (await this.#isGone())) return null;
+    void this.stop(order);
+    const left = (await this.#stopping) ?? [];
+    if (left.length === 0 && this.#known.files.areFree()) return null;
+    const pids = left.map((member) => `${member.pid} (state ${member.state})`);
+    return `processes of the job could not be ended: ${pids.join(", ") || "unknown ones that hold its output open"}`;
+  }
+
+  async #isGone(): Promise<boolean> {
+    if (!this.#known.files.areFree()) return false;
+    return !(await this.#known.mayHaveLeft()) || this.#target.members().length === 0;
+  }
+}
