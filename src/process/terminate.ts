@@ -68,12 +68,15 @@ function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
 /** After so long a member that did not stop waits in the kernel, and will when it comes back. */
 const STAND_STILL_MS = 2000;
 
-/** STOP to all members in passes, since one may just be forking, until all of them stand still. */
-export async function standStill(target: Target, clock: Clock): Promise<void> {
+/**
+ * STOP to all members in passes, since one may just be forking, until all of them stand still, or `isOff`: somebody
+ * wants them to end, and what stands still could not see the signal.
+ */
+export async function standStill(target: Target, clock: Clock, isOff: () => boolean = never): Promise<void> {
   const end = clock.monotonic() + STAND_STILL_MS;
   for (;;) {
     const moving = target.members().filter(({ state }) => state !== "T" && state !== "t");
-    if (moving.length === 0 || clock.monotonic() >= end) return;
+    if (moving.length === 0 || clock.monotonic() >= end || isOff()) return;
     target.signal(moving, "SIGSTOP");
     await clock.sleep(FIRST_LOOK_MS);
   }

@@ -59,7 +59,7 @@ export class TreeControl {
   }
 
   suspend(): Promise<void> {
-    return standStill(this.#target, this.#clock);
+    return standStill(this.#target, this.#clock, () => this.#stopping !== null);
   }
 
   resume(): void {
