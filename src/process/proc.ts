@@ -50,19 +50,22 @@ export const hasEnvironment = (pid: number, entry: string): boolean => environme
 /** The argv as one text, with NUL after each; empty for what is gone. */
 export const commandLine = (pid: number): string => readProc(`/proc/${pid}/cmdline`) ?? "";
 
-/**
- * Whether the process has inherited the lock on one of these files (`device:inode`). Who has only opened one by its
- * name (`tail -f`, a backup) has not: proc(5), `lock` in fdinfo.
- */
-export function hasLockOn(pid: number, files: ReadonlySet<string>): boolean {
+/** What it has open (`device:inode`), by descriptor. */
+export function filesOf(pid: number): ReadonlyMap<string, string> {
   try {
-    const descriptors = readdirSync(`/proc/${pid}/fd`).filter((name) => files.has(fileName(`/proc/${pid}/fd/${name}`)));
-    return descriptors.some((name) => /^lock:/m.test(readProc(`/proc/${pid}/fdinfo/${name}`) ?? ""));
+    return new Map(readdirSync(`/proc/${pid}/fd`).map((name) => [name, fileName(`/proc/${pid}/fd/${name}`)]));
   } catch (error) {
-    if (isAbsence(error)) return false;
+    if (isAbsence(error)) return new Map();
     throw error;
   }
 }
+
+/**
+ * Whether the process has inherited a lock with this descriptor. Who has only opened the file by its name (`tail -f`, a
+ * backup) has not: proc(5), `lock` in fdinfo.
+ */
+export const isLockHolder = (pid: number, descriptor: string): boolean =>
+  /^lock:/m.test(readProc(`/proc/${pid}/fdinfo/${descriptor}`) ?? "");
 
 /** `device:inode`, or an empty text for what is not there. */
 export function fileName(path: string): string {

@@ -5,6 +5,7 @@ import type { Census } from "./census.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Orphans } from "./orphans.ts";
+import { forgetLook } from "./look.ts";
 import {
   SpawnFailed,
   type Launch,
@@ -118,6 +119,7 @@ export class ProcessTree implements RunningTree {
     });
     this.pid = this.#main.pid;
     supervision.orphans.joined(this.pid);
+    forgetLook();
     this.exited = ended.promise;
     this.#launch = launch;
     this.#marks = { ...marksOf(launch, files), leader: { pid: this.pid, startTime: 0 } };

@@ -1,6 +1,7 @@
 import { codeOf } from "../errors.ts";
 import type { Leader } from "./slot-files.ts";
-import { allProcesses, hasEnvironment, hasLockOn, isAlive, readStat, type ProcessStat } from "./proc.ts";
+import { look, type Seen } from "./look.ts";
+import { readStat, type ProcessStat } from "./proc.ts";
 
 /** How the members of one attempt's tree are known. */
 export interface TreeMarks {
@@ -13,22 +14,20 @@ export interface TreeMarks {
 }
 
 /**
- * Every living process of the tree: of the leader's session or group, with the cookie, with an inherited lock, or
- * a descendant of one of these.
+ * Every living process of the tree: of the leader's session or group, with the cookie, with an inherited lock, or a
+ * descendant of one of these. What began before its leader is none of it.
  */
 export function membersOf(marks: TreeMarks): ProcessStat[] {
   const session = leaderIsTheOne(marks) ? marks.leader?.pid : undefined;
-  const all: ProcessStat[] = [];
-  const members = new Map<number, ProcessStat>();
-  for (const stat of allProcesses()) {
-    if (!isAlive(stat) || stat.pid === process.pid) continue;
-    all.push(stat);
-    const inSession = session !== undefined && (stat.session === session || stat.group === session);
-    if (inSession || hasEnvironment(stat.pid, marks.cookie) || hasLockOn(stat.pid, marks.files)) {
-      members.set(stat.pid, stat);
-    }
-  }
-  return withDescendants(members, all);
+  const begun = marks.leader?.startTime ?? 0;
+  const all = look().filter(({ stat }) => stat.startTime >= begun);
+  const isMember = (seen: Seen): boolean => {
+    const inSession = session !== undefined && [seen.stat.session, seen.stat.group].includes(session);
+    return inSession || seen.hasEnvironment(marks.cookie) || seen.hasLockOn(marks.files);
+  };
+  const members = new Map(all.filter(isMember).map(({ stat }) => [stat.pid, stat]));
+  const stats = all.map(({ stat }) => stat);
+  return withDescendants(members, stats);
 }
 
 /**

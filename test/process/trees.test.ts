@@ -138,6 +138,7 @@ describe("a stop", () => {
     await stoppedItself(tree.pid);
     tree.stop(order(10_000));
     expect(await within("it ends", tree.exited)).toMatchObject({ code: 5 });
+    await tree.gone(order(0));
   });
 
   test("ends what forks as fast as it can", async () => {
@@ -195,7 +196,7 @@ describe("a stop", () => {
 describe("what its main process leaves running", () => {
   test("gets TERM and the grace to end well", async () => {
     using place = processPlace();
-    const script = `sh -c 'trap "echo ended well; exit" TERM; echo ready >ready; while :; do sleep "$0" & wait; done' "$MARK" &
+    const script = `sh -c 'trap "echo ended well; exit" TERM; sleep "$0" & echo ready >ready; wait' "$MARK" &
       while [ ! -e ready ]; do sleep 0.01; done; echo main; exit 0`;
     const { exit, left, takings } = await place.run(script, {}, order(10_000));
     expect(exit.code).toBe(0);
