@@ -37,6 +37,8 @@ export interface Attempt {
   readonly suspendedMs: number;
   /** Since when it stands still; null: it does not. */
   readonly suspendedAt: number | null;
+  /** Bytes of its output that were not kept. */
+  readonly leftOut: number;
 }
 
 export const ATTEMPT_COLUMNS = `number, worker, directory, message_id AS messageId, receive_count AS receiveCount,
@@ -44,7 +46,9 @@ export const ATTEMPT_COLUMNS = `number, worker, directory, message_id AS message
   user_us AS userMicroseconds, system_us AS systemMicroseconds, peak_bytes AS peakBytes, verdict,
   exit_handler AS exitHandler, cleanup AS cleanUp, cleanup_tries AS cleanUpTries,
   cleanup_exit_code AS cleanUpExitCode, cleanup_signal AS cleanUpSignal, cleanup_ms AS cleanUpMs,
-  suspended_ms AS suspendedMs, suspended_at AS suspendedAt`;
+  suspended_ms AS suspendedMs, suspended_at AS suspendedAt,
+  (SELECT coalesce(sum(left_to - left_from), 0) FROM outputs
+    WHERE outputs.job = attempts.job AND outputs.attempt = attempts.number) AS leftOut`;
 
 /** Milliseconds until `at` in which it stood still. */
 export const stoodStill = ({ suspendedMs, suspendedAt }: Attempt, at: number): number =>

@@ -39,6 +39,8 @@ export interface AttemptDocument {
   /** Seconds that it stood still, but for the suspension that goes on. */
   readonly suspended: number;
   readonly suspendedSince: string | null;
+  /** Bytes of its output that were not kept. */
+  readonly outputLeftOut: number;
 }
 
 /** What the exit handler did; outcome null: it is at it. */
@@ -158,6 +160,7 @@ function attemptDocument(attempt: Attempt): AttemptDocument {
     cleanUp: cleanUpDocument(attempt),
     suspended: attempt.suspendedMs / 1000,
     suspendedSince: isoTime(attempt.suspendedAt),
+    outputLeftOut: attempt.leftOut,
   };
 }
 

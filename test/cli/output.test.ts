@@ -47,6 +47,7 @@ describe("where something was left out", () => {
     expect((await work.reeve("logs", id)).stdout).toBe("a\nb\n… 3.0 MiB left out …\ny\nz\n");
     const given = await work.reeve("result", id, "log");
     expect(given).toMatchObject({ stdout: "a\nb\ny\nz\n", stderr: "reeve: 3.0 MiB of its middle were not kept\n" });
+    expect((await work.documents())[0]?.jobInfo.attempts).toMatchObject([{ outputLeftOut: 3 * 1024 * 1024 }]);
   });
 
   test("the line begins a line, also where the program's own was cut", async () => {

@@ -40,6 +40,7 @@ const attempt = (fields: Partial<Attempt>): Attempt => ({
   cleanUpMs: null,
   suspendedMs: 0,
   suspendedAt: null,
+  leftOut: 0,
   ...fields,
 });
 
