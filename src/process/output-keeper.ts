@@ -112,11 +112,11 @@ class KeptOutput {
 
   /** Whether something was written since the look before. */
   look(last: boolean): boolean {
+    // Before the cut, which counts as a write to the file.
     const { size, writtenAt } = this.#probes.look(this.file);
     const grows = size !== this.#size;
     if (size < this.#size) this.#forget();
     this.#size = size;
-    // First the time, since a cut counts as a write to the file.
     if (grows) this.#times?.look(size, writtenAt);
     if (grows || last) this.#cut?.look(size, last);
     return grows;

@@ -45,7 +45,6 @@ export class Probes {
     if (probe === undefined) {
       probe = openSync(this.path(file), constants.O_RDWR | constants.O_CREAT, 0o600);
       this.#open.set(file, probe);
-      if (file !== "identity") this.#used.add(file);
     }
     return probe;
   }
