@@ -78,8 +78,8 @@ function modeOf(context: Context, job: Job): OutputMode {
 function hasTimes(context: Context, job: Job): boolean {
   const kept = context.store.outputs.outputs(job.seq);
   if (kept.some(({ times, timesPath }) => times !== null || timesPath !== null)) return true;
-  const mayCome = job.attempts === 0 || !isFinal(job.phase);
-  return mayCome && (limitsOf(context, job)?.timestamps ?? false);
+  const mayCome = kept.length === 0 || !isFinal(job.phase);
+  return mayCome && (limitsOf(context, job)?.timestamps ?? true);
 }
 
 /** Undefined: only its worker has its definition. */

@@ -77,13 +77,15 @@ function times(job: Job, now: number): Pair[] {
   ];
 }
 
-function outcome({ job, results }: JobFacts): Pair[] {
+function outcome({ job, results, attempts }: JobFacts): Pair[] {
   const error = errorSummary(job);
+  const leftOut = attempts.at(-1)?.leftOut ?? 0;
   return [
     ["progress", job.progress === null ? "" : progressOf(job, job.progress)],
     ["error", error === null ? "" : `${safeLines(error.message)} (${error.type})`],
     ["hint", safe(error?.hint ?? "")],
     ["results", results.map(({ id, type, size }) => `${safe(id)} (${safe(type)}, ${byteSize(size)})`).join("\n")],
+    ["output", leftOut === 0 ? "" : `${byteSize(leftOut)} of it were not kept`],
   ];
 }
 

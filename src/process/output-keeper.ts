@@ -76,7 +76,7 @@ export class OutputKeeper {
   #lookAt(output: KeptOutput, last: boolean): boolean {
     try {
       const grows = output.look(last);
-      if (output.isKeptWhole) this.#warnings.add(KEPT_WHOLE);
+      if (last && output.isKeptWhole) this.#warnings.add(KEPT_WHOLE);
       return grows;
     } catch (error) {
       this.#warnings.add(`its output could not be looked after: ${messageOf(error)}`);

@@ -29,7 +29,7 @@ export class Probes {
   /** Files that may have something in them. */
   readonly #used = new Set<SlotFile>(EMPTY_AT_FIRST);
   #lockedFiles: ReadonlySet<string> | null = null;
-  #canPunch: boolean | null = null;
+  #canPunch = false;
 
   constructor(directory: string, libc: Libc) {
     this.#directory = directory;
@@ -129,7 +129,7 @@ export class Probes {
 
   /** Whether this filesystem can give back the middle of a file. */
   canPunch(): boolean {
-    this.#canPunch ??= this.#fallocate("identity", UNUSED_OFFSET, 4096);
+    this.#canPunch ||= this.#fallocate("identity", UNUSED_OFFSET, 4096);
     return this.#canPunch;
   }
 

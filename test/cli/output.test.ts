@@ -12,6 +12,7 @@ import { bytes, desk, failure, inline, type Desk, type FakeWorker } from "./desk
 
 const LIMIT = 65_536;
 const KEPT = limits({ outputLimitBytes: LIMIT, timestamps: true });
+const COMMAND = { kind: "command", cwd: "/", environment: {}, secrets: [], limits: KEPT } as const;
 
 const lines = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, index) => `${from + index}\n`).join("");
@@ -47,6 +48,7 @@ describe("where something was left out", () => {
     expect((await work.reeve("logs", id)).stdout).toBe("a\nb\n… 3.0 MiB left out …\ny\nz\n");
     const given = await work.reeve("result", id, "log");
     expect(given).toMatchObject({ stdout: "a\nb\ny\nz\n", stderr: "reeve: 3.0 MiB of its middle were not kept\n" });
+    expect((await work.reeve("show", id)).stdout).toContain("3.0 MiB of it were not kept");
     expect((await work.documents())[0]?.jobInfo.attempts).toMatchObject([{ outputLeftOut: 3 * 1024 * 1024 }]);
   });
 
@@ -146,6 +148,8 @@ describe("logs --timestamps", () => {
     const { id } = await work.ended({ outputs: [{ stream: "log", content: inline("x\n") }] });
     const done = await work.reeve("logs", "--timestamps", id);
     expect(done).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("no times were kept") });
+    const silent = await work.ended({}, {}, { context: COMMAND });
+    expect(await work.reeve("logs", "--timestamps", silent.id)).toMatchObject({ code: 0, stdout: "" });
     const waiting = await work.submit();
     expect(await work.reeve("logs", "--timestamps", waiting.id)).toMatchObject({ code: 3 });
   });
@@ -154,8 +158,7 @@ describe("logs --timestamps", () => {
     using work = desk();
     const worker = await work.worker();
     const keeper = keeperOf(worker);
-    const context = { kind: "command", cwd: "/", environment: {}, secrets: [], limits: KEPT } as const;
-    await work.submit({ context });
+    await work.submit({ context: COMMAND });
     const job = await worker.begin();
     const reader = work.start(["logs", "-f", "--timestamps", job.id]);
     worker.write(job, "one\ntw");

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/definition.ts";
+import { marksIn, type Mark } from "../../src/process/output-times.ts";
 import { SpawnFailed, type Launch, type Remains, type StopOrder } from "../../src/process/port.ts";
 import { sendSignal } from "../../src/process/tree.ts";
 import { SlotFiles } from "../../src/process/slot-files.ts";
@@ -303,6 +304,30 @@ describe("a job that outlived its worker", () => {
     expect(await tree.gone(order())).toBeNull();
     const [output] = slot.collect(at.launch).outputs;
     expect(output?.leftOut).toBeDefined();
+  });
+
+  test("has the time of each line, whoever was its worker when it was written", async () => {
+    using at = crash({ limits: { ...OUTLIVING, timestamps: true } });
+    const script = "touch waits; while [ -e waits ]; do sleep 0.01; done; date +%s%3N";
+    await at.worker(`date +%s%3N; ${script}; ${script}`);
+    const marks = (): Mark[] => marksIn(readFileSync(join(at.slot, "output.times")));
+    await eventually("its time was noted", () => existsSync(at.directory.of("waits")) && marks().length === 1);
+    await at.killWorker();
+    at.directory.remove("waits");
+    await eventually("nobody sees it write", () => existsSync(at.directory.of("waits")));
+    const { tree, slot } = outlived(await at.recover());
+    await eventually("its time was noted, too", () => marks().length === 2);
+    at.directory.remove("waits");
+    await within("it ends", tree.exited);
+    expect(await tree.gone(order())).toBeNull();
+    const { outputs } = slot.collect(at.launch);
+    const [output] = outputs;
+    const { log = "" } = textsOf(outputs);
+    const lines = log.trim().split("\n").map(Number);
+    const kept = output?.times?.kind === "inline" ? marksIn(output.times.bytes) : [];
+    expect(kept.map(({ offset }) => offset)).toEqual([14, 28, 42]);
+    kept.forEach(({ time }, index) => expect(time - (lines[index] ?? 0)).toBeWithin(-20, 1000));
+    expect(kept.map(({ time }) => time)).toEqual(kept.map(({ time }) => time).toSorted());
   });
 
   test("stands still, is adopted so, and goes on", async () => {
