@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism, hostname } from "node:os";
 import { systemClock } from "../clock.ts";
-import type { Configuration } from "../config/definition.ts";
+import type { Configuration, Containment } from "../config/definition.ts";
 import { EXIT, messageOf, usageError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { createLog, type Log } from "../log.ts";
@@ -54,7 +54,7 @@ async function work(
   });
   const settings = settingsOf(options, configuration, goal);
   const progress = new Progress({ store, live: log.isTerminal && !options.flag("quiet"), ends: goal.drain });
-  const worker = makeWorker(settings, store, (event) => {
+  const worker = makeWorker(settings, configuration.worker.containment, store, (event) => {
     log.emit(event);
     progress.take(event);
   });
@@ -69,13 +69,13 @@ async function work(
   }
 }
 
-function makeWorker(settings: WorkerSettings, store: Store, emit: Emit): Worker {
+function makeWorker(settings: WorkerSettings, containment: Containment, store: Store, emit: Emit): Worker {
   return new Worker(settings, {
     clock: systemClock,
     random: Math.random,
     store,
     queue: new SqliteQueue(store, settings.id, systemClock.now),
-    processes: new ProcessManager(runtime, systemClock),
+    processes: new ProcessManager(runtime, systemClock, containment),
     locks: new KernelLocks(runtime.libc()),
     emit,
   });

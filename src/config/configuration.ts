@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, configurationError, messageOf } from "../errors.ts";
-import type { Configuration, Definition, WorkerSettings } from "./definition.ts";
+import {
+  CONTAINMENTS,
+  type Configuration,
+  type Containment,
+  type Definition,
+  type WorkerSettings,
+} from "./definition.ts";
 import type { ConfigurationTable } from "./schema.ts";
 import { readToml } from "./toml.ts";
 
@@ -81,7 +87,17 @@ function workerSettings(given: ConfigurationTable, environment: ConfigurationSou
     // A pipeline that is cancelled is killed after some ten seconds.
     stopBudgetMs: worker.stop_budget ?? (environment["CI"] ? 7000 : 25_000),
     connectTimeoutMs: worker.connect_timeout ?? 60_000,
+    containment: containmentOf(environment["REEVE_CONTAINMENT"]) ?? worker.containment ?? "auto",
   };
+}
+
+function containmentOf(word: string | undefined): Containment | undefined {
+  if (!word) return undefined;
+  const known = CONTAINMENTS.find((one) => one === word);
+  if (known) return known;
+  throw configurationError(
+    `REEVE_CONTAINMENT is ${JSON.stringify(word)}: it must be one of ${CONTAINMENTS.join(", ")}`,
+  );
 }
 
 function definitionsOf(given: ConfigurationTable, directory: string): Map<string, Definition> {

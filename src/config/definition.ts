@@ -18,6 +18,11 @@ export const ISOLATIONS = ["none", "pid"] as const;
 
 export type Isolation = (typeof ISOLATIONS)[number];
 
+/** What holds a tree together beside its marks: what can be had, control groups or nothing, nothing. */
+export const CONTAINMENTS = ["auto", "cgroup", "marks"] as const;
+
+export type Containment = (typeof CONTAINMENTS)[number];
+
 /** How much of the machine a job's processes may have. What is absent is not bounded by us. */
 export interface ResourceLimits {
   /** Bytes, of the whole tree. */
@@ -197,4 +202,5 @@ export interface WorkerSettings {
   stopBudgetMs: number;
   /** Milliseconds without a first success after which store or queue count as out of reach. */
   connectTimeoutMs: number;
+  containment: Containment;
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import {
+  CONTAINMENTS,
   DEFAULT_LIMITS,
   type Definition,
   ISOLATIONS,
@@ -205,6 +206,7 @@ const configurationTable = table({
       recovery_interval: optional(positiveDuration),
       stop_budget: optional(positiveDuration),
       connect_timeout: optional(duration),
+      containment: optional(oneOf(CONTAINMENTS)),
     }),
   ),
   queues: optional(named(NAME, NAME_SENTENCE, queue)),

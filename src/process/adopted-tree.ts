@@ -90,7 +90,8 @@ export class AdoptedTree implements RunningTree {
   }
 
   remember(): void {
-    this.#found.files.identify(this.#found.name, this.#found.marks.leader ?? { pid: this.pid, startTime: 0 });
+    const { files, name, marks } = this.#found;
+    files.identify(name, marks.leader ?? { pid: this.pid, startTime: 0 }, marks.group);
   }
 
   stop(order: StopOrder): void {

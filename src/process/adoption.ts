@@ -66,13 +66,16 @@ export class Candidate {
   #taken(leader: Leader): Outlived {
     const { limits } = this.#attempt;
     const { files } = this.#slot;
-    const found = { name: this.#attempt, limits, files, record: this.#record, marks: this.#marks(leader) };
+    const marks = this.#marks(leader);
+    this.#slot.takeOver(marks.group);
+    const found = { name: this.#attempt, limits, files, record: this.#record, marks };
     const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision);
     return { kind: "outlived", tree, slot: this.#slot };
   }
 
   #marks(leader: Leader | null): TreeMarks {
-    return { ...marksOf(this.#attempt, this.#slot.files), leader };
+    const { files } = this.#slot;
+    return { ...marksOf(this.#attempt, files, files.groupOf(this.#attempt)), leader };
   }
 
   /** Its start as it was written down, else as the kernel tells it of a process that has the cookie. */

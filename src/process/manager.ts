@@ -1,7 +1,9 @@
 import { openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
+import type { Containment } from "../config/definition.ts";
 import type { Runtime } from "../runtime/port.ts";
 import { Census } from "./census.ts";
+import { chooseGroups } from "./containment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
@@ -18,7 +20,8 @@ export class ProcessManager implements Processes {
   readonly #supervision: Supervision;
   readonly #running = new Set<RunningTree>();
 
-  constructor(runtime: Runtime, clock: Clock) {
+  /** @throws ReeveError (configuration) when control groups are asked for by name and cannot be had. */
+  constructor(runtime: Runtime, clock: Clock, containment: Containment = "auto") {
     const libc = runtime.libc();
     // Inherited as ignored, it would take the exit statuses of all children away.
     if (process.platform === "linux") libc.defaultSignal(SIGCHLD);
@@ -27,6 +30,7 @@ export class ProcessManager implements Processes {
       clock,
       orphans: new Orphans(libc),
       census: new Census(clock),
+      groups: chooseGroups(containment, runtime),
       devNull: openSync("/dev/null", "r"),
       inheritance: new Inheritance(libc),
     };
@@ -84,6 +88,7 @@ export class ProcessManager implements Processes {
   }
 
   async sweep(): Promise<void> {
+    this.#supervision.groups?.home.sweep();
     const members = () => (this.#running.size > 0 ? [] : this.#supervision.orphans.strays());
     await terminate({ members, signal: signalAll }, { signal: "TERM", graceMs: 2000 }, this.#supervision.clock);
   }

@@ -1,7 +1,9 @@
 import { rmSync } from "node:fs";
 import type { Launch, RunningTree, Slot, Takings } from "./port.ts";
+import type { ControlGroup } from "./control-group.ts";
 import { ExitRecord } from "./shim.ts";
 import { SlotFiles } from "./slot-files.ts";
+import { SlotGroup } from "./slot-group.ts";
 import { placesOf } from "./spawn.ts";
 import { ProcessTree, withFiles, type Supervision } from "./supervisor.ts";
 
@@ -12,10 +14,14 @@ import { ProcessTree, withFiles, type Supervision } from "./supervisor.ts";
 export class OutlivingSlot implements Slot {
   readonly directory: string;
   readonly #supervision: Supervision;
+  readonly #group: SlotGroup | null;
   #files: SlotFiles | null = null;
+  /** Made by the worker before us. */
+  #takenOver: ControlGroup | null = null;
 
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
+    this.#group = supervision.groups && new SlotGroup(supervision.groups);
     this.#supervision = supervision;
   }
 
@@ -28,8 +34,9 @@ export class OutlivingSlot implements Slot {
     this.close();
     return withFiles(() => {
       this.files.begin(launch.limits);
-      const start = { files: this.files, record: new ExitRecord(this.directory) };
-      const tree = new ProcessTree(launch, start, this.#supervision);
+      const record = new ExitRecord(this.directory);
+      const place = { files: this.files, record, group: this.#group?.begin() ?? null };
+      const tree = new ProcessTree(launch, place, this.#supervision);
       // Whoever adopts it must be able to tell its main process from any other.
       tree.remember();
       this.files.keep(this.#supervision.clock, launch.limits);
@@ -46,7 +53,15 @@ export class OutlivingSlot implements Slot {
     return this.files.collect(launch, true);
   }
 
+  /** The group of the attempt that is adopted goes with its files. */
+  takeOver(group: ControlGroup | null): void {
+    this.#takenOver = group;
+  }
+
   close(): void {
+    this.#group?.close();
+    this.#takenOver?.remove();
+    this.#takenOver = null;
     this.#files?.close();
     this.#files = null;
     rmSync(this.directory, { recursive: true, force: true });

@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import { Candidate } from "./adoption.ts";
-import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { DeadAttempt, Remains, Takings } from "./port.ts";
 import { bootId, pidNamespace, procIsOurs } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
-import type { Supervision } from "./supervisor.ts";
-import { terminate } from "./terminate.ts";
-import { membersOf, signalAll } from "./tree.ts";
+import { marksOf, type Supervision } from "./supervisor.ts";
+import { terminate, type Target } from "./terminate.ts";
+import { membersOf, signalTree } from "./tree.ts";
 
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
 
@@ -42,13 +41,18 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
   // Nothing outlives a boot.
   if (attempt.bootId !== bootId()) return null;
   if (!canBeSeen(attempt)) return judgeFromOutside(attempt, files);
-  const cookie = `${TREE_VARIABLE}=${cookieOf(attempt)}`;
-  const marks = { cookie, leader: files?.leaderOf(attempt) ?? null, files: files?.lockedFiles() ?? new Set<string>() };
+  const group = files?.groupOf(attempt) ?? null;
+  const marks = { ...marksOf(attempt, files, group), leader: files?.leaderOf(attempt) ?? null };
+  const target: Target = {
+    members: () => membersOf(marks),
+    signal: (members, signal) => signalTree(marks, members, signal),
+    isHeld: () => files?.areFree() === false || group?.isPopulated() === true,
+  };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
-  const isHeld = (): boolean => files?.areFree() === false;
-  const members = await terminate({ members: () => membersOf(marks), signal: signalAll, isHeld }, order, clock);
+  const members = await terminate(target, order, clock);
   if (members.length > 0) return `these processes could not be ended: ${members.map(({ pid }) => pid).join(", ")}`;
-  return isHeld() ? "a process that cannot be seen from here still has its output open" : null;
+  if (files?.areFree() === false) return "a process that cannot be seen from here still has its output open";
+  return group?.remove() === false ? `something is left in the control group ${group.path}` : null;
 }
 
 /** From another pid namespace neither processes nor cookies can be seen; only the locks can. */

@@ -4,6 +4,8 @@ import type { Libc } from "../runtime/port.ts";
 import type { Clock } from "../clock.ts";
 import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
+import { ControlGroup } from "./control-group.ts";
+import { isGroupOfAWorker } from "./group-home.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import { copyDescriptor, existingFile, isDirectory, isEmptyDirectory, moveDirectory } from "./files.ts";
@@ -13,7 +15,7 @@ import { Probes, type LockedFile, type OutputFile, type SlotFile } from "./probe
 import { findResults, INLINE_BYTES } from "./results.ts";
 
 /** Always the same, so that a later one leaves nothing of an earlier one. */
-const IDENTITY_BYTES = 120;
+const IDENTITY_BYTES = 512;
 
 /** A main process, which leads its session, and when it was started (clock ticks after boot; 0 where unknown). */
 export interface Leader {
@@ -88,17 +90,31 @@ export class SlotFiles {
   }
 
   /** Read by whoever recovers a dead worker: without this, what is in the slot is not this attempt's. */
-  identify(name: TreeName, leader: Leader): void {
-    const text = `${name.job} ${name.attempt} ${leader.pid} ${leader.startTime}`.padEnd(IDENTITY_BYTES - 1, " ");
+  identify(name: TreeName, leader: Leader, group: ControlGroup | null): void {
+    const path = encodeURI(group?.path ?? "");
+    const text = `${name.job} ${name.attempt} ${leader.pid} ${leader.startTime} ${path}`.padEnd(
+      IDENTITY_BYTES - 1,
+      " ",
+    );
     writeSync(this.#probes.of("identity"), `${text}\n`, 0);
   }
 
   /** The main process of this attempt; null: it never got one here, and what is in the slot is another's. */
   leaderOf(name: TreeName): Leader | null {
+    const [pid, startTime] = this.#identity(name) ?? [];
+    return pid === undefined ? null : { pid: Number(pid), startTime: Number(startTime) };
+  }
+
+  /** The control group of this attempt, where it has one that is still there. */
+  groupOf(name: TreeName): ControlGroup | null {
+    const [, , path = ""] = this.#identity(name) ?? [];
+    return isGroupOfAWorker(decodeURI(path)) ? new ControlGroup(decodeURI(path)) : null;
+  }
+
+  #identity(name: TreeName): string[] | null {
     const text = new TextDecoder().decode(this.#probes.read("identity", 0, IDENTITY_BYTES));
-    const [job, attempt, pid, startTime] = text.trim().split(" ");
-    if (job !== name.job || Number(attempt) !== name.attempt) return null;
-    return { pid: Number(pid), startTime: Number(startTime) };
+    const [job, attempt, ...fields] = text.trim().split(" ");
+    return job === name.job && Number(attempt) === name.attempt ? fields : null;
   }
 
   #emptyResults(): void {

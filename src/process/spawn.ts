@@ -1,22 +1,26 @@
 import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
-import type { Exit, Runtime, SpawnedProcess } from "../runtime/port.ts";
+import type { Exit, Runtime, SpawnedProcess, SpawnOptions } from "../runtime/port.ts";
+import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import { SpawnFailed, type Launch } from "./port.ts";
 import type { ExitRecord } from "./shim.ts";
 import type { SlotFiles } from "./slot-files.ts";
 import type { Supervision } from "./supervisor.ts";
 
-/** The files of one start. */
-export interface StartFiles {
+/** Where a main process is started. */
+export interface StartPlace {
   readonly files: SlotFiles;
+  readonly group: ControlGroup | null;
   /** Where its end is kept for whoever comes later; null: only we learn it. */
   readonly record: ExitRecord | null;
 }
 
 export interface MainProcess extends SpawnedProcess {
   readonly pid: number;
+  /** In which it runs. */
+  readonly group: ControlGroup | null;
 }
 
 /**
@@ -26,10 +30,11 @@ export interface MainProcess extends SpawnedProcess {
  */
 export function spawn(
   launch: Launch,
-  { files, record }: StartFiles,
+  place: StartPlace,
   supervision: Supervision,
   onExit: (exit: Exit) => void,
 ): MainProcess {
+  const { files } = place;
   const opened: number[] = [];
   const keep = (descriptor: number): number => {
     opened.push(descriptor);
@@ -40,7 +45,7 @@ export function spawn(
     const stdout = keep(files.openLocked("output"));
     const stderr = launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
     const control = keep(files.openLocked("control"));
-    return spawnWith(launch, { files, record }, supervision, [stdin, stdout, stderr, control], onExit);
+    return spawnWith(launch, place, supervision, [stdin, stdout, stderr, control], onExit);
   } finally {
     // The tree has its own by now; ours would keep the locks.
     for (const descriptor of opened) closeSync(descriptor);
@@ -54,7 +59,7 @@ function openBody(body: Uint8Array, files: SlotFiles): number {
 
 function spawnWith(
   launch: Launch,
-  { files, record }: StartFiles,
+  { files, record, group }: StartPlace,
   supervision: Supervision,
   descriptors: readonly [number, number, number, number],
   onExit: (exit: Exit) => void,
@@ -62,10 +67,27 @@ function spawnWith(
   const environment = { ...launch.environment, ...ownPlaces(launch, files) };
   const options = { cwd: launch.cwd, environment, descriptors, onExit };
   const argv = record === null ? launch.argv : keptArgv(launch, record);
-  const child = supervision.inheritance.during(() => attemptSpawn(launch, argv, supervision.runtime, options));
+  const child = supervision.inheritance.during(() => spawnIn(group, launch, argv, supervision, options));
   const { pid } = child;
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
-  return { pid, unref: () => child.unref() };
+  return { pid, group: child.group, unref: () => child.unref() };
+}
+
+/** Where nothing can be started in a group after all, since a sandbox forbids clone3(2), it is started without. */
+function spawnIn(
+  group: ControlGroup | null,
+  launch: Launch,
+  argv: readonly string[],
+  { runtime, groups }: Supervision,
+  options: SpawnOptions,
+): SpawnedProcess & Pick<MainProcess, "group"> {
+  if (group === null) return { ...attemptSpawn(launch, argv, runtime, options), group };
+  try {
+    return { ...attemptSpawn(launch, argv, runtime, { ...options, group: group.descriptor }), group };
+  } catch (error) {
+    if (groups?.areForced) throw error;
+    return { ...attemptSpawn(launch, argv, runtime, options), group: null };
+  }
 }
 
 /** The shell between would tell a program that is not there by its exit code only. */
@@ -96,12 +118,7 @@ export function placesOf(launch: Launch, files: SlotFiles): Record<string, strin
   return places;
 }
 
-function attemptSpawn(
-  launch: Launch,
-  argv: readonly string[],
-  runtime: Runtime,
-  options: Parameters<Runtime["spawn"]>[1],
-) {
+function attemptSpawn(launch: Launch, argv: readonly string[], runtime: Runtime, options: SpawnOptions) {
   try {
     return runtime.spawn(argv, options);
   } catch (error) {

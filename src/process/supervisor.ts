@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { ResourceUsage, Runtime } from "../runtime/port.ts";
 import type { Census } from "./census.ts";
+import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Orphans } from "./orphans.ts";
@@ -18,8 +19,9 @@ import {
 } from "./port.ts";
 import { isAlive, readStat } from "./proc.ts";
 import type { ExitRecord } from "./shim.ts";
-import { SlotFiles } from "./slot-files.ts";
-import { placesOf, spawn, type MainProcess, type StartFiles } from "./spawn.ts";
+import { SlotFiles, type Leader } from "./slot-files.ts";
+import { SlotGroup, type Groups } from "./slot-group.ts";
+import { placesOf, spawn, type MainProcess, type StartPlace } from "./spawn.ts";
 import { TreeControl } from "./tree-control.ts";
 import type { TreeMarks } from "./tree.ts";
 
@@ -31,6 +33,8 @@ export interface Supervision {
   readonly census: Census;
   /** What children inherit and this process itself must not have. */
   readonly inheritance: Inheritance;
+  /** Null: trees have no control groups. */
+  readonly groups: Groups | null;
   /** The standard input of jobs without a body. */
   readonly devNull: number;
 }
@@ -39,6 +43,7 @@ export interface Supervision {
 export class FileSlot implements Slot {
   readonly directory: string;
   readonly #files: SlotFiles;
+  readonly #group: SlotGroup | null;
   readonly #supervision: Supervision;
   /** What the attempt left has been taken in, or a part of it: a full disk may have been in the way. */
   #again = false;
@@ -46,6 +51,7 @@ export class FileSlot implements Slot {
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
     this.#files = new SlotFiles(directory, supervision.runtime.libc());
+    this.#group = supervision.groups && new SlotGroup(supervision.groups);
     this.#supervision = supervision;
   }
 
@@ -53,7 +59,8 @@ export class FileSlot implements Slot {
     return withFiles(() => {
       this.#again = false;
       this.#files.begin(launch.limits);
-      const tree = new ProcessTree(launch, { files: this.#files, record: null }, this.#supervision);
+      const group = this.#group?.begin() ?? null;
+      const tree = new ProcessTree(launch, { files: this.#files, record: null, group }, this.#supervision);
       this.#files.keep(this.#supervision.clock, launch.limits);
       return tree;
     });
@@ -70,6 +77,7 @@ export class FileSlot implements Slot {
   }
 
   close(): void {
+    this.#group?.close();
     this.#files.close();
   }
 }
@@ -102,15 +110,15 @@ export class ProcessTree implements RunningTree {
   #exited = false;
   #isLetGo = false;
 
-  constructor(launch: Launch, start: StartFiles, supervision: Supervision) {
-    const { files, record } = start;
+  constructor(launch: Launch, place: StartPlace, supervision: Supervision) {
+    const { files, record } = place;
     const ended = Promise.withResolvers<TreeExit>();
     this.#files = files;
     this.#record = record;
     this.#orphans = supervision.orphans;
     // Before the spawn: what the tree writes belongs to this attempt, also when we are killed in the middle.
-    files.identify(launch, NOBODY);
-    this.#main = spawn(launch, start, supervision, (exit) => {
+    files.identify(launch, NOBODY, place.group);
+    this.#main = spawn(launch, place, supervision, (exit) => {
       this.#exited = true;
       supervision.orphans.left(this.pid);
       const kept = record?.read().exit;
@@ -122,8 +130,8 @@ export class ProcessTree implements RunningTree {
     forgetLook();
     this.exited = ended.promise;
     this.#launch = launch;
-    this.#marks = { ...marksOf(launch, files), leader: { pid: this.pid, startTime: 0 } };
-    files.identify(launch, { pid: this.pid, startTime: 0 });
+    this.#marks = marksOf(launch, files, this.#main.group);
+    this.#identify({ pid: this.pid, startTime: 0 });
     this.#control = new TreeControl(
       {
         files,
@@ -137,9 +145,12 @@ export class ProcessTree implements RunningTree {
   }
 
   remember(): void {
-    const leader = { pid: this.pid, startTime: readStat(this.pid)?.startTime ?? 0 };
+    this.#identify({ pid: this.pid, startTime: readStat(this.pid)?.startTime ?? 0 });
+  }
+
+  #identify(leader: Leader): void {
     this.#marks = { ...this.#marks, leader };
-    this.#files.identify(this.#launch, leader);
+    this.#files.identify(this.#launch, leader, this.#main.group);
   }
 
   hasEnded(): boolean {
@@ -185,8 +196,9 @@ export class ProcessTree implements RunningTree {
 }
 
 /** By which an attempt's tree is known, also when its main process is not. */
-export function marksOf(name: TreeName, files: SlotFiles): TreeMarks {
-  return { cookie: `${TREE_VARIABLE}=${cookieOf(name)}`, leader: null, files: files.lockedFiles() };
+export function marksOf(name: TreeName, files: SlotFiles | null, group: ControlGroup | null): TreeMarks {
+  const locked = files?.lockedFiles() ?? new Set<string>();
+  return { cookie: `${TREE_VARIABLE}=${cookieOf(name)}`, leader: null, files: locked, group };
 }
 
 /** A child starts with its parent's peak as its own: only a higher one says something of the child. */

@@ -3,7 +3,7 @@ import type { StopOrder } from "./port.ts";
 import { commandLine, type ProcessStat } from "./proc.ts";
 import type { SlotFiles } from "./slot-files.ts";
 import { standStill, terminate, type Target } from "./terminate.ts";
-import { membersOf, signalAll, type TreeMarks } from "./tree.ts";
+import { membersOf, signalTree, type TreeMarks } from "./tree.ts";
 
 /** What is known of a tree, and how. */
 export interface Knowledge {
@@ -12,7 +12,7 @@ export interface Knowledge {
   marks(): TreeMarks;
   /** Whether the main process only keeps the end of the job itself. */
   readonly hasKeeper: boolean;
-  /** Asked when nobody has a file of it open any more; false: nothing else is left of it. */
+  /** Asked when nobody has a file of it open or is in its group any more; false: nothing else is left of it. */
   mayHaveLeft(): boolean | Promise<boolean>;
 }
 
@@ -33,8 +33,8 @@ export class TreeControl {
     this.#clock = clock;
     this.#target = {
       members: () => membersOf(known.marks()),
-      signal: signalAll,
-      isHeld: () => !known.files.areFree(),
+      signal: (members, signal) => signalTree(known.marks(), members, signal),
+      isHeld: () => this.#isHeld(),
       isKeeper: (member) => known.hasKeeper && isKeeper(member, known.marks().leader?.pid ?? 0),
     };
   }
@@ -70,13 +70,19 @@ export class TreeControl {
     if (this.#stopping === null && (await this.#isGone())) return null;
     void this.stop(order);
     const left = (await this.#stopping) ?? [];
-    if (left.length === 0 && this.#known.files.areFree()) return null;
-    const pids = left.map((member) => `${member.pid} (state ${member.state})`);
-    return `processes of the job could not be ended: ${pids.join(", ") || "unknown ones that hold its output open"}`;
+    if (left.length === 0 && !this.#isHeld()) return null;
+    const pids = left.map((member) => `${member.pid} (state ${member.state})`).join(", ");
+    const unknown = "unknown ones that hold its output open, or are in its control group";
+    return `processes of the job could not be ended: ${pids || unknown}`;
   }
 
   async #isGone(): Promise<boolean> {
-    if (!this.#known.files.areFree()) return false;
+    if (this.#isHeld()) return false;
     return !(await this.#known.mayHaveLeft()) || this.#target.members().length === 0;
+  }
+
+  /** Something of it lives, whether it is found or not. */
+  #isHeld(): boolean {
+    return !this.#known.files.areFree() || this.#known.marks().group?.isPopulated() === true;
   }
 }

@@ -1,4 +1,5 @@
 import { codeOf } from "../errors.ts";
+import type { ControlGroup } from "./control-group.ts";
 import type { Leader } from "./slot-files.ts";
 import { look, type Seen } from "./look.ts";
 import { readStat, type ProcessStat } from "./proc.ts";
@@ -11,19 +12,22 @@ export interface TreeMarks {
   readonly leader: Leader | null;
   /** The files (`device:inode`) whose locks the tree inherits. */
   readonly files: ReadonlySet<string>;
+  /** In which the tree was started; null: in none of its own. The other marks find what was moved out of it. */
+  readonly group: ControlGroup | null;
 }
 
 /**
- * Every living process of the tree: of the leader's session or group, with the cookie, with an inherited lock, or a
- * descendant of one of these. What began before its leader is none of it.
+ * Every living process of the tree: in its control group, of the leader's session or group, with the cookie, with an
+ * inherited lock, or a descendant of one of these. What began before its leader is none of it.
  */
 export function membersOf(marks: TreeMarks): ProcessStat[] {
   const session = leaderIsTheOne(marks) ? marks.leader?.pid : undefined;
   const begun = marks.leader?.startTime ?? 0;
+  const inGroup = new Set(marks.group?.pids());
   const all = look().filter(({ stat }) => stat.startTime >= begun);
   const isMember = (seen: Seen): boolean => {
     const inSession = session !== undefined && [seen.stat.session, seen.stat.group].includes(session);
-    return inSession || seen.hasEnvironment(marks.cookie) || seen.hasLockOn(marks.files);
+    return inSession || inGroup.has(seen.stat.pid) || seen.hasEnvironment(marks.cookie) || seen.hasLockOn(marks.files);
   };
   const members = new Map(all.filter(isMember).map(({ stat }) => [stat.pid, stat]));
   const stats = all.map(({ stat }) => stat);
@@ -50,6 +54,12 @@ function withDescendants(members: Map<number, ProcessStat>, all: readonly Proces
 
 /** Parents before their children: one that is told to end does not then see a child end, and start another. */
 const byAge = (one: ProcessStat, other: ProcessStat): number => one.startTime - other.startTime || one.pid - other.pid;
+
+/** Sends a signal to members of a tree; KILL also to what its control group holds by now. */
+export function signalTree(marks: TreeMarks, members: readonly ProcessStat[], signal: NodeJS.Signals): void {
+  if (signal === "SIGKILL") marks.group?.kill();
+  signalAll(members, signal);
+}
 
 /**
  * Sends a signal to those of the processes that are still the ones they were. KILL goes to their groups as well: that

@@ -32,12 +32,15 @@ function openDatabase(path: string, options: DatabaseOptions): Database {
 }
 
 function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
+  const { group, account } = options;
   const child = Bun.spawn([...argv], {
     cwd: options.cwd,
     env: options.environment,
     // Bun passes on exactly these and closes the rest (close-on-exec is set on all it opens).
     stdio: [...options.descriptors],
     detached: true,
+    ...(group !== undefined && { cgroup: group }),
+    ...(account && { uid: account.user, gid: account.group }),
     onExit: (subprocess) => options.onExit(exitOf(subprocess)),
   });
   return { pid: child.pid, unref: () => child.unref() };
@@ -105,6 +108,7 @@ export const runtime: Runtime = {
   // A binary that was replaced on disk reads "… (deleted)" in execPath; the kernel's own link still opens it.
   self: compiled ? [process.platform === "linux" ? "/proc/self/exe" : process.execPath] : [process.execPath, Bun.main],
   openDatabase,
+  entersGroups: process.platform === "linux",
   spawn,
   libc,
 };

@@ -63,11 +63,13 @@ function resultCode(error: unknown): number | null {
 /** `Deno.Command` takes no descriptors, so this goes through the Node-compatible layer, which takes them. */
 function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
   const [program = "", ...rest] = argv;
+  const { account } = options;
   const child = spawnChild(program, rest, {
     cwd: options.cwd,
     env: { ...options.environment },
     stdio: [...options.descriptors],
     detached: true,
+    ...(account && { uid: account.user, gid: account.group }),
   });
   const untold = namelessDeaths();
   const tell = (exit: Omit<Exit, "usage">): void => {
@@ -132,6 +134,7 @@ export const runtime: Runtime = {
   name: "deno",
   self: [process.execPath, "run", "-A", fileURLToPath(Deno.mainModule)],
   openDatabase,
+  entersGroups: false,
   spawn,
   libc,
 };

@@ -7,6 +7,8 @@ export interface Runtime {
   /** Argv of this same program, to start a helper of it. */
   readonly self: readonly string[];
   openDatabase(path: string, options: DatabaseOptions): Database;
+  /** Whether `spawn` can start a program in a control group. */
+  readonly entersGroups: boolean;
   /**
    * Starts a program as leader of its own session, with exactly the descriptors 0–3.
    *
@@ -62,8 +64,18 @@ export interface SpawnOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Open descriptors that become the child's 0, 1, 2 and 3. They stay open here. */
   readonly descriptors: readonly [number, number, number, number];
+  /** The open directory of a control group in which the child begins; only where {@link Runtime.entersGroups}. */
+  readonly group?: number;
+  /** As whom it runs, without any further groups; only for root. */
+  readonly account?: Account;
   /** Called once, never before `spawn` has returned. */
   readonly onExit: (exit: Exit) => void;
+}
+
+/** The numbers of a user and of a group. */
+export interface Account {
+  readonly user: number;
+  readonly group: number;
 }
 
 export interface SpawnedProcess {

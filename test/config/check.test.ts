@@ -9,7 +9,13 @@ const configurationOf = (one: Definition): Configuration => ({
   file: null,
   directory: "/",
   store: { path: null, durability: "full" },
-  worker: { concurrency: null, recoveryIntervalMs: 5000, stopBudgetMs: 25_000, connectTimeoutMs: 60_000 },
+  worker: {
+    concurrency: null,
+    recoveryIntervalMs: 5000,
+    stopBudgetMs: 25_000,
+    connectTimeoutMs: 60_000,
+    containment: "auto",
+  },
   queues: new Map(),
   definitions: new Map([[one.name, one]]),
 });

@@ -30,7 +30,13 @@ describe("which file is read", () => {
       file: null,
       directory: directory.path,
       store: { path: null, durability: "full" },
-      worker: { concurrency: null, recoveryIntervalMs: 5000, stopBudgetMs: 25_000, connectTimeoutMs: 60_000 },
+      worker: {
+        concurrency: null,
+        recoveryIntervalMs: 5000,
+        stopBudgetMs: 25_000,
+        connectTimeoutMs: 60_000,
+        containment: "auto",
+      },
       queues: new Map(),
       definitions: new Map(),
     });
@@ -207,14 +213,40 @@ describe("what it says", () => {
       concurrency = 3
       recovery_interval = "1s"
       stop_budget = "20s"
-      connect_timeout = 0`);
+      connect_timeout = 0
+      containment = "marks"`);
     expect(store).toEqual({ path: "/var/lib/reeve", durability: "normal" });
-    expect(worker).toEqual({ concurrency: 3, recoveryIntervalMs: 1000, stopBudgetMs: 20_000, connectTimeoutMs: 0 });
+    expect(worker).toEqual({
+      concurrency: 3,
+      recoveryIntervalMs: 1000,
+      stopBudgetMs: 20_000,
+      connectTimeoutMs: 0,
+      containment: "marks",
+    });
   });
 
   test("in a pipeline the worker has less time to stop, unless the file says so", async () => {
     expect((await load("", { CI: "true" })).worker.stopBudgetMs).toBe(7000);
     expect((await load('[worker]\nstop_budget = "20s"', { CI: "true" })).worker.stopBudgetMs).toBe(20_000);
+  });
+});
+
+const containment = async (text: string, environment: Record<string, string> = {}) =>
+  (await load(text, environment)).worker.containment;
+
+describe("what holds trees together", () => {
+  test("is what the environment says, else the file, else what can be had", async () => {
+    expect(await containment("")).toBe("auto");
+    expect(await containment('[worker]\ncontainment = "cgroup"')).toBe("cgroup");
+    expect(await containment('[worker]\ncontainment = "cgroup"', { REEVE_CONTAINMENT: "marks" })).toBe("marks");
+    expect(await containment('[worker]\ncontainment = "cgroup"', { REEVE_CONTAINMENT: "" })).toBe("cgroup");
+  });
+
+  test("is one of three words", async () => {
+    expect(await problems('[worker]\ncontainment = "cgroups"')).toEqual([
+      'reeve.toml:2: worker.containment must be one of "auto", "cgroup", "marks", did you mean `cgroup`?',
+    ]);
+    expect(load("", { REEVE_CONTAINMENT: "all" })).rejects.toThrow(/REEVE_CONTAINMENT.*auto, cgroup, marks/);
   });
 });
 

@@ -365,7 +365,7 @@ describe("a job that outlived its worker", () => {
     await at.marked(1);
     await at.killWorker();
     const files = new SlotFiles(at.slot, runtime.libc());
-    files.identify(at.launch, { pid: 0, startTime: 0 });
+    files.identify(at.launch, { pid: 0, startTime: 0 }, null);
     files.close();
     const { tree } = outlived(await at.recover());
     expect(tree.pid).toBe(pid);

@@ -101,7 +101,7 @@ describe("output beyond its limit", () => {
     ["the disk", undefined],
     ["memory", "/dev/shm"],
   ])("is head and tail when the program is faster than any look, on %s", async (_, below) => {
-    using place = processPlace(runtime, below);
+    using place = processPlace(below === undefined ? {} : { below });
     const { takings } = await place.run("seq 2000000", within2MiB);
     const output = only(takings.outputs);
     expectHeadAndTail(output, 2_000_000, 2 * MIB);
@@ -167,7 +167,7 @@ describe("output beyond its limit", () => {
 
   test("is kept whole, with one warning, where the filesystem cannot give back the middle of a file", async () => {
     const libc = { ...runtime.libc(), fallocate: () => -1 };
-    using place = processPlace({ ...runtime, libc: () => libc });
+    using place = processPlace({ on: { ...runtime, libc: () => libc } });
     const apart = { limits: limits({ outputLimitBytes: 64 * KIB, output: "separate" }) };
     const { takings } = await place.run("seq 100000; seq 100000 >&2", apart);
     expect(takings.warnings).toEqual([expect.stringContaining("kept whole")]);

@@ -9,6 +9,7 @@ import { SlotFiles } from "../../src/process/slot-files.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import { crash } from "../support/crash.ts";
 import { eventually, stays } from "../support/eventually.ts";
+import { groupOf, HAS_GROUPS } from "../support/groups.ts";
 import { textOf, textsOf } from "../support/process-place.ts";
 import { endAll, isLiving, stateOf } from "../support/processes.ts";
 import { existing, limits, newId, only } from "../support/temporary.ts";
@@ -39,6 +40,18 @@ describe("an attempt whose worker was killed", () => {
     expect(remains).toMatchObject({ pid });
     expect(textsOf(remains.takings.outputs)["log"]?.trim()).toBe("some output");
     expect(remains.takings.progress).toEqual({ fraction: 0.5, message: null });
+  });
+
+  test.skipIf(!HAS_GROUPS)("and had what bears no mark of it: its group is ended and removed", async () => {
+    using at = crash();
+    await at.worker('( setsid env -i /bin/sleep "$MARK" <&- >&- 2>&- 3>&- & ); exec sleep "$MARK"');
+    const [pid = 0] = await at.marked(2);
+    const group = groupOf(pid);
+    expect(group).toMatch(/\/reeve-[0-9a-f]{12}-\d+$/);
+    await at.killWorker();
+    gone(await at.recover());
+    expect(at.living()).toEqual([]);
+    expect(existsSync(group)).toBe(false);
   });
 
   test("and had ended before: what it left is there, large or small", async () => {
@@ -136,7 +149,7 @@ describe("a pid that is somebody else's by now", () => {
     Bun.spawn(["setsid", "sleep", at.mark]);
     const [pid = 0] = await at.marked(1);
     const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
-    files.identify(at.launch, { pid, startTime });
+    files.identify(at.launch, { pid, startTime }, null);
     files.close();
     gone(await at.recover());
     expect(isLiving(pid)).toBe(true);
@@ -145,7 +158,7 @@ describe("a pid that is somebody else's by now", () => {
   test.each([0, 1])("is never %d", async (pid) => {
     using at = crash();
     const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
-    files.identify(at.launch, { pid, startTime: 0 });
+    files.identify(at.launch, { pid, startTime: 0 }, null);
     files.close();
     gone(await at.recover());
     expect(stateOf(1)).toBeDefined();

@@ -27,9 +27,12 @@ const SHAPES: readonly (readonly [name: string, script: string, count: number])[
 const isReady = (name: string, pids: readonly number[]): boolean =>
   !name.includes("stops itself") || pids.some((pid) => stateOf(pid) === "T");
 
-describe.each(SHAPES)("a job with %s", (name, script, count) => {
+/** With nothing but the marks, and with what can be had here. */
+const ON_RUNGS = (["marks", "auto"] as const).flatMap((rung) => SHAPES.map((shape) => [rung, ...shape] as const));
+
+describe.each(ON_RUNGS)("(%s) a job with %s", (rung, name, script, count) => {
   test("is gone after a stop", async () => {
-    using place = processPlace();
+    using place = processPlace({ containment: rung });
     const tree = place.start(`${script}\nsleep "$MARK"`);
     await eventually("all are there", async () => isReady(name, await place.marked(count + 1)));
     tree.stop(order(200));
@@ -39,7 +42,7 @@ describe.each(SHAPES)("a job with %s", (name, script, count) => {
   });
 
   test("is gone after a kill", async () => {
-    using place = processPlace();
+    using place = processPlace({ containment: rung });
     const tree = place.start(`${script}\nsleep "$MARK"`);
     await eventually("all are there", async () => isReady(name, await place.marked(count + 1)));
     tree.kill();
@@ -49,7 +52,7 @@ describe.each(SHAPES)("a job with %s", (name, script, count) => {
   });
 
   test("is gone after its main process has ended by itself", async () => {
-    using place = processPlace();
+    using place = processPlace({ containment: rung });
     const tree = place.start(`${script}\nkill -STOP $$; exit 3`);
     await stoppedItself(tree.pid);
     await eventually("all are there", async () => isReady(name, await place.marked(count)));
@@ -60,7 +63,7 @@ describe.each(SHAPES)("a job with %s", (name, script, count) => {
   });
 
   test("is gone after its main process was killed by somebody else", async () => {
-    using place = processPlace();
+    using place = processPlace({ containment: rung });
     const tree = place.start(`${script}\nkill -STOP $$`);
     await stoppedItself(tree.pid);
     await eventually("all are there", async () => isReady(name, await place.marked(count)));
@@ -241,7 +244,7 @@ describe("what cannot be told apart among jobs", () => {
   const STRAY = '( setsid env -i /bin/sleep "$MARK" <&- >&- 2>&- 3>&- & ); kill -STOP $$; exit 0';
 
   test("is left alone while a job runs, and ended when none does", async () => {
-    using place = processPlace();
+    using place = processPlace({ containment: "marks" });
     using other = processPlace();
     const second = place.manager.openSlot(other.directory.of("."));
     const running = second.start(other.launch('sleep "$MARK"'));

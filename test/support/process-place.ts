@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
+import { DEFAULT_LIMITS, type Containment } from "../../src/config/definition.ts";
 import { mkdirSync, readFileSync } from "node:fs";
 import { systemClock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
@@ -35,10 +35,17 @@ export interface ProcessPlace extends Disposable {
   marked(count: number): Promise<number[]>;
 }
 
+export interface PlaceOptions {
+  readonly on?: Runtime;
+  /** The directory in which its own is made. */
+  readonly below?: string;
+  readonly containment?: Containment;
+}
+
 /** On the runtime that this is, in a directory for temporary files, unless told otherwise. */
-export function processPlace(on: Runtime = runtime, below?: string): ProcessPlace {
+export function processPlace({ on = runtime, below, containment }: PlaceOptions = {}): ProcessPlace {
   const directory = temporaryDirectory(below);
-  const manager = new ProcessManager(on, systemClock);
+  const manager = new ProcessManager(on, systemClock, containment);
   const slot = manager.openSlot(makeDirectory(directory.of("slot-1")));
   const mark = newMark();
   const launch = (script: string, fields: Partial<Launch> = {}): Launch => {
