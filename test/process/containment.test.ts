@@ -1,29 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chooseGroups, findGroups } from "../../src/process/containment.ts";
+import { chooseGroups } from "../../src/process/containment.ts";
 import { GroupHome } from "../../src/process/group-home.ts";
 import { SpawnFailed } from "../../src/process/port.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import type { Runtime } from "../../src/runtime/port.ts";
 import { eventually, within } from "../support/eventually.ts";
+import { groupOf, HAS_GROUPS, HOME_DIRECTORY } from "../support/groups.ts";
 import { order, processPlace, stoppedItself } from "../support/process-place.ts";
 import { isLiving, livingWithArgument, procText } from "../support/processes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
-
-const HOME = findGroups(runtime);
-const THERE = typeof HOME !== "string";
-const HOME_DIRECTORY = typeof HOME === "string" ? "" : HOME.directory;
-const WITHOUT = "there are no control groups to be had here";
-
-/** The directory of the group in which a process is. */
-const groupOf = (pid: number): string =>
-  join(
-    HOME_DIRECTORY,
-    procText(pid, "cgroup")
-      ?.match(/^0::(.*)$/m)?.[1]
-      ?.match(/[^/]*$/)?.[0] ?? "",
-  );
 
 /** Leaves session, group, parent, environment and descriptors behind. */
 const STRAY = '( setsid env -i /bin/sleep "$MARK" <&- >&- 2>&- 3>&- & )';
@@ -34,7 +21,7 @@ const stray = (mark: string): Promise<number> =>
     livingWithArgument(mark).find((pid) => procText(pid, "comm") === "sleep\n"),
   );
 
-describe.skipIf(!THERE)(`a job in a control group${THERE ? "" : `: ${WITHOUT}`}`, () => {
+describe.skipIf(!HAS_GROUPS)("a job in a control group", () => {
   test("has all that it starts in it, and the group is gone when the slot is closed", async () => {
     using place = processPlace({ containment: "cgroup" });
     const tree = place.start(`${STRAY}; kill -STOP $$`);
@@ -141,7 +128,7 @@ describe.skipIf(!THERE)(`a job in a control group${THERE ? "" : `: ${WITHOUT}`}`
   });
 });
 
-describe.skipIf(!THERE)("groups of workers that are dead", () => {
+describe.skipIf(!HAS_GROUPS)("groups of workers that are dead", () => {
   const NAME = "reeve-0123456789ab-1";
 
   test("are removed by the next worker, those of the living are left alone", async () => {
@@ -176,7 +163,7 @@ const groupsOf = (place: { readonly directory: { of(...names: string[]): string 
   return identity.trim().split(" ").slice(4);
 };
 
-describe.skipIf(!THERE)("where a sandbox lets groups be made but nothing be started in them", () => {
+describe.skipIf(!HAS_GROUPS)("where a sandbox lets groups be made but nothing be started in them", () => {
   const SANDBOXED: Runtime = {
     ...runtime,
     spawn(argv, options) {
@@ -200,7 +187,7 @@ describe("what is asked for", () => {
   test("is had, or refused with a sentence", () => {
     expect(chooseGroups("marks", runtime)).toBeNull();
     expect(chooseGroups("auto", { ...runtime, entersGroups: false })).toBeNull();
-    if (!THERE) expect(() => chooseGroups("cgroup", runtime)).toThrow(/containment = "cgroup" cannot be had here/);
+    if (!HAS_GROUPS) expect(() => chooseGroups("cgroup", runtime)).toThrow(/containment = "cgroup" cannot be had here/);
   });
 
   test("cannot be had below a directory that is no control group", () => {
