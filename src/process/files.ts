@@ -17,6 +17,9 @@ import type { Content, LeftOut } from "../store/job.ts";
 export const isDirectory = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
+/** No link, and no pipe that would have to be waited for. */
+export const isFileOrNothing = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+
 export const isEmptyDirectory = (path: string): boolean => readdirSync(path).length === 0;
 
 export function moveDirectory(from: string, to: string): void {
@@ -24,6 +27,8 @@ export function moveDirectory(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   renameSync(from, to);
 }
+
+export const sizeOf = (content: Content): number => (content.kind === "file" ? content.size : content.bytes.length);
 
 export function existingFile(path: string): Content | null {
   const size = lstatSync(path, { throwIfNoEntry: false })?.size;

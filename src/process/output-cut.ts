@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { LeftOut } from "../store/job.ts";
 import type { OutputFile, Probes } from "./probes.ts";
@@ -34,7 +34,8 @@ export class OutputCut {
     // What the store keeps in itself is never cut.
     this.#limit = Math.max(limit, INLINE_BYTES);
     this.#head = Math.floor(this.#limit / 2);
-    this.#leftOut = parseCut(new TextDecoder().decode(probes.read(`${file}.cut`, 0, RECORD_BYTES)));
+    const length = Math.min(probes.size(`${file}.cut`), RECORD_BYTES);
+    this.#leftOut = parseCut(new TextDecoder().decode(probes.read(`${file}.cut`, 0, length)));
   }
 
   get leftOut(): LeftOut | null {
@@ -100,31 +101,42 @@ function recordOf({ start, end }: LeftOut): Uint8Array {
 function parseRecord(text: string): LeftOut | null | undefined {
   if (text === "") return null;
   const [, start, end] = /^(\d+) (\d+) +\n\1 \2 +\n$/.exec(text) ?? [];
-  return end === undefined ? undefined : { start: Number(start), end: Number(end) };
+  return Number(start) < Number(end) ? { start: Number(start), end: Number(end) } : undefined;
 }
 
 const parseCut = (text: string): LeftOut | null => parseRecord(text) ?? null;
 
+/** It is written every few milliseconds at most, and that takes microseconds. */
+const MOST_LOOKS = 10;
+
 /**
  * What has been left out of the output at `path` until now. Bytes that were read before this was asked for, and that
- * it does not name, are the program's own.
+ * it does not name, are the program's own. A record that the job itself has spoilt says nothing.
  */
 export function readCut(path: string): LeftOut | null {
   for (let look = 0; look < MOST_LOOKS; look += 1) {
     const cut = parseRecord(readIfThere(`${path}.cut`));
     if (cut !== undefined) return cut;
   }
-  throw new Error(`${path}.cut is damaged`);
+  return null;
 }
-
-/** It is written every few milliseconds at most, and that takes microseconds. */
-const MOST_LOOKS = 10;
 
 function readIfThere(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    // A job may have put a pipe in its place, which nobody must wait for.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      return fstatSync(descriptor).isFile() ? readRecord(descriptor) : "";
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return "";
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ELOOP") return "";
     throw error;
   }
+}
+
+function readRecord(descriptor: number): string {
+  const bytes = Buffer.alloc(RECORD_BYTES);
+  return bytes.toString("latin1", 0, readSync(descriptor, bytes, 0, RECORD_BYTES, 0));
 }

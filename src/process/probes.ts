@@ -1,4 +1,15 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 
 const LOCK_EX = 2;
@@ -43,7 +54,7 @@ export class Probes {
   of(file: SlotFile): number {
     let probe = this.#open.get(file);
     if (probe === undefined) {
-      probe = openSync(this.path(file), constants.O_RDWR | constants.O_CREAT, 0o600);
+      probe = this.#openItself(file, constants.O_RDWR);
       this.#open.set(file, probe);
     }
     return probe;
@@ -58,7 +69,19 @@ export class Probes {
   }
 
   openForAppending(file: SlotFile): number {
-    return openSync(this.path(file), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    return this.#openItself(file, constants.O_WRONLY | constants.O_APPEND);
+  }
+
+  /** Never what a job's link leads to: that may be anybody's, and what is opened here is cut and emptied. */
+  #openItself(file: SlotFile, flags: number): number {
+    const open = (): number => openSync(this.path(file), flags | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      return open();
+    } catch (error) {
+      if (codeOf(error) !== "ELOOP") throw error;
+      unlinkSync(this.path(file));
+      return open();
+    }
   }
 
   areFree(): boolean {

@@ -8,7 +8,15 @@ import { ControlGroup } from "./control-group.ts";
 import { isGroupOfAWorker } from "./group-home.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
-import { copyDescriptor, existingFile, isDirectory, isEmptyDirectory, moveDirectory } from "./files.ts";
+import {
+  copyDescriptor,
+  existingFile,
+  isDirectory,
+  isEmptyDirectory,
+  isFileOrNothing,
+  moveDirectory,
+  sizeOf,
+} from "./files.ts";
 import { readCut } from "./output-cut.ts";
 import { keeperFor, type OutputKeeper, type OutputLimits } from "./output-keeper.ts";
 import { Probes, type LockedFile, type OutputFile, type SlotFile } from "./probes.ts";
@@ -80,7 +88,8 @@ export class SlotFiles {
 
   /** Whether all that is reached by name is what it was: a job may remove it, or put links and pipes in its place. */
   #isIntact(): boolean {
-    return this.#probes.areInPlace() && [this.results, this.work].every((path) => isDirectory(path));
+    const directories = [this.results, this.work].every((path) => isDirectory(path));
+    return directories && this.#probes.areInPlace() && isFileOrNothing(this.body);
   }
 
   #rebuild(): void {
@@ -182,7 +191,9 @@ export class SlotFiles {
       const content = this.#take(file, target, again, leftOut);
       if (!content) return [];
       const times = launch.limits.timestamps ? this.#take(`${file}.times`, `${target}.times`, again) : null;
-      return [{ stream, content, ...(leftOut && { leftOut }), ...(times && { times }) }];
+      // The job itself could write there, too.
+      const kept = leftOut && leftOut.end <= sizeOf(content) ? { leftOut } : {};
+      return [{ stream, content, ...kept, ...(times && { times }) }];
     });
   }
 

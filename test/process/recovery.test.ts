@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readCut } from "../../src/process/output-cut.ts";
 import { marksIn } from "../../src/process/output-times.ts";
@@ -102,6 +102,34 @@ describe("an attempt whose worker was killed", () => {
     const last = marksIn(times?.kind === "inline" ? times.bytes : new Uint8Array()).at(-1);
     expect(last?.offset).toBe(text.length);
     expect(last?.time).toBeWithin(written - 10_000, written + 1);
+  });
+
+  test.each([
+    "rm -f CUT; mkfifo CUT",
+    "echo nonsense >CUT",
+    "ln -sf /etc/passwd CUT",
+    "rm -f CUT",
+    `printf '%-39s\\n%-39s\\n' "1 9${"9".repeat(30)}" "1 9${"9".repeat(30)}" >CUT`,
+  ])("and had spoilt what was noted of its output (%s): that is there all the same", async (spoil) => {
+    using at = crash({ limits: limits({ graceMs: 300, outputLimitBytes: 65_536 }) });
+    const script = `cd "$(dirname "$REEVE_CONTROL")"; seq 10000; ${spoil.replaceAll("CUT", "output.cut")}`;
+    const { pid } = await at.worker(`${script}; kill -STOP $$`);
+    await eventually("it is done", () => stateOf(pid) === "T");
+    await at.killWorker();
+    const { outputs } = gone(await at.recover({ limits: limits({ graceMs: 300 }) })).takings;
+    expect(textsOf(outputs)).toEqual({ log: expect.stringMatching(/^1\n2\n[^]*\n10000\n$/) });
+    expect(outputs[0]?.leftOut).toBeUndefined();
+  });
+
+  test("and put a link in the place of its output: what that leads to is neither cut nor shown", async () => {
+    using at = crash({ limits: limits({ graceMs: 300, outputLimitBytes: 65_536 }) });
+    const precious = at.directory.write("precious", "x".repeat(1_000_000));
+    const script = `for file in output errors control; do ln -sf ${precious} "$(dirname "$REEVE_CONTROL")/$file"; done`;
+    const { pid } = await at.worker(`${script}; kill -STOP $$`);
+    await eventually("it is done", () => stateOf(pid) === "T");
+    await at.killWorker();
+    expect(gone(await at.recover()).takings).toMatchObject({ outputs: [], warnings: [] });
+    expect(readFileSync(precious, "utf8")).toBe("x".repeat(1_000_000));
   });
 
   test("and ran under another boot of this machine: its pid is another's by now, and left alone", async () => {

@@ -393,6 +393,8 @@ const VANDALS: readonly (readonly [name: string, script: string])[] = [
   ["puts a link in place of its results directory", 'rm -r "$REEVE_RESULTS"; ln -s "$PWD/others" "$REEVE_RESULTS"'],
   ["puts a link in place of its working directory", 'rm -r "$REEVE_WORKDIR"; ln -s "$PWD/others" "$REEVE_WORKDIR"'],
   ["puts a link in place of its message file", 'rm "$REEVE_CONTROL"; ln -s /dev/null "$REEVE_CONTROL"'],
+  ["puts a link in place of its body", 'ln -sf "$PWD/others/secret" "$(dirname "$REEVE_CONTROL")/body"'],
+  ["puts a pipe in place of its body", 'cd "$(dirname "$REEVE_CONTROL")"; rm -f body; mkfifo body'],
   ["cuts off its message file", ': >"$REEVE_CONTROL"'],
   ["takes all rights from its results", 'echo x >"$REEVE_RESULTS/x"; chmod 000 "$REEVE_RESULTS/x" "$REEVE_RESULTS"'],
   ["nests directories in its results", 'cd "$REEVE_RESULTS"; for i in $(seq 200); do mkdir d; cd d; done; echo x >x'],
@@ -426,6 +428,7 @@ describe.each(VANDALS)("a job that %s", (_, script) => {
     await expectInOrder(place, "next");
     await expectInOrder(place, "next-but-one");
     expect(readdirSync(place.directory.of("others"))).toEqual(["secret"]);
+    expect(readFileSync(place.directory.of("others", "secret"), "utf8")).toBe("keep");
   });
 });
 
