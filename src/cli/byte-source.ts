@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { LeftOut } from "../store/job.ts";
 
@@ -43,8 +43,9 @@ export function withFile<T>(
   const descriptor = open(path);
   if (descriptor === undefined) return use(NOTHING);
   try {
+    const stat = fstatSync(descriptor);
     const read = (offset: number, length: number): Uint8Array => readAt(descriptor, offset, length);
-    return use({ size: fstatSync(descriptor).size, read, leftOut });
+    return use(stat.isFile() ? { size: stat.size, read, leftOut } : NOTHING);
   } finally {
     closeSync(descriptor);
   }
@@ -52,9 +53,10 @@ export function withFile<T>(
 
 function open(path: string): number | undefined {
   try {
-    return openSync(path, "r");
+    // A job may have put a pipe in its place, which nobody must wait for, or a link to what is not its own.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ELOOP") return undefined;
     throw error;
   }
 }

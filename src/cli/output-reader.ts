@@ -127,6 +127,8 @@ class Times {
   stamp(end: number, ended: boolean): Uint8Array | null {
     const time = this.#timeOf(end);
     if (time === null) return ended ? UNKNOWN : null;
+    // The job could write there, too.
+    if (Number.isNaN(new Date(time).getTime())) return UNKNOWN;
     if (time !== this.#shown) this.#stamp = Buffer.from(`${isoTime(time)} `);
     this.#shown = time;
     return this.#stamp;

@@ -66,7 +66,8 @@ function namedResult(store: Store, job: Job, name: string): Stored {
 function streamOf(store: Store, job: Job, name: string): Stored | undefined {
   const stream = STREAMS.find((one) => one === name);
   if (stream === undefined) return undefined;
-  const kept = store.outputs.outputs(job.seq).filter(({ attempt }) => attempt === job.attempts);
+  const ofLast = store.outputs.outputs(job.seq).filter(({ attempt }) => attempt === job.attempts);
+  const kept = ofLast.filter((one) => one.stream !== "exit handler");
   const hasOthers = kept.some((one) => (one.stream === "log") !== (stream === "log"));
   const nothing = job.endedAt === null || hasOthers ? undefined : { path: null, content: new Uint8Array() };
   const found = kept.find((one) => one.stream === stream);

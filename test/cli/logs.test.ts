@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { eventually } from "../support/eventually.ts";
@@ -88,6 +89,20 @@ test("files that are not made ready yet are not read", async () => {
   const job = await worker.begin();
   worker.write(job, "of the job before\n");
   writeFileSync(join(worker.directory, "slot-1", "identity"), "another 1 0 0\n");
+  expect(await work.reeve("logs", job.id)).toMatchObject({ code: 0, stdout: "" });
+});
+
+test("a link or a pipe in the place of a running job's output is neither followed nor waited for", async () => {
+  using work = desk();
+  const worker = await work.worker();
+  await work.submit();
+  const job = await worker.begin();
+  const output = join(worker.directory, "slot-1", "output");
+  rmSync(output);
+  symlinkSync(work.at.directory.write("secret", "not the job's\n"), output);
+  expect(await work.reeve("logs", job.id)).toMatchObject({ code: 0, stdout: "" });
+  rmSync(output);
+  spawnSync("mkfifo", [output]);
   expect(await work.reeve("logs", job.id)).toMatchObject({ code: 0, stdout: "" });
 });
 

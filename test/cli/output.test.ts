@@ -143,6 +143,17 @@ describe("logs --timestamps", () => {
     );
   });
 
+  test("gives none where the job itself has spoilt them", async () => {
+    using work = desk();
+    const times = {
+      kind: "inline",
+      bytes: new Uint8Array(new Float64Array([2, 1e300, 5, Number.NaN]).buffer),
+    } as const;
+    const { id } = await work.ended({ outputs: [{ stream: "log", content: inline("a\nb\nc"), times }] });
+    const unknown = "-".padEnd(24);
+    expect((await work.reeve("logs", "--timestamps", id)).stdout).toBe(`${unknown} a\n${unknown} b\n${unknown} c`);
+  });
+
   test("says so where no times were kept, and prints nothing", async () => {
     using work = desk();
     const { id } = await work.ended({ outputs: [{ stream: "log", content: inline("x\n") }] });
@@ -198,6 +209,7 @@ test("an exit handler's output is there also when the job wrote nothing, and whi
   await worker.end(job, { outputs: [{ stream: "exit handler", content: inline("cleaning\nclean\n") }] }, failure("x"));
   expect(await reader.ended).toMatchObject({ code: 0, stdout: "cleaning\nclean\n" });
   expect((await work.reeve("logs", job.id)).stdout).toBe("");
+  expect(await work.reeve("result", job.id, "log")).toMatchObject({ code: 0, stdout: "" });
 });
 
 /** What a terminal gets of parts that come one after the other. */
