@@ -14,6 +14,13 @@ export type WorkerEvent =
       readonly settlement: Settlement;
       readonly ranMs: number;
     }
+  | {
+      readonly type: "end not recorded";
+      readonly job: string;
+      readonly attempt: number;
+      readonly end: AttemptEnd;
+      readonly why: string;
+    }
   | { readonly type: "job warning"; readonly job: string; readonly attempt: number; readonly warning: string }
   | {
       readonly type: "job said";

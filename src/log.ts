@@ -92,6 +92,8 @@ export function describe(event: WorkerEvent): Line {
       return { level: "debug", message: `job ${event.job} started (attempt ${event.attempt}, pid ${event.pid})` };
     case "job ended":
       return describeEnd(event);
+    case "end not recorded":
+      return describeUnrecorded(event);
     case "job warning":
       return { level: "warn", message: `job ${event.job}: ${event.warning}`, fields: { job: event.job } };
     case "job said":
@@ -137,6 +139,11 @@ function describeEnd({ job, attempt, end, settlement, ranMs }: Extract<WorkerEve
     message: `job ${job} ${phase} after ${(ranMs / 1000).toFixed(3)} s: ${how}`,
     fields: { job, attempt, phase, verdict: verdict.kind, ending: how, cause: end.cause, seconds: ranMs / 1000 },
   };
+}
+
+function describeUnrecorded({ job, end, why }: Extract<WorkerEvent, { type: "end not recorded" }>): Line {
+  const message = `job ${job}: its end (${describeEnding(end)}) was not recorded: ${why}`;
+  return { level: "error", message, fields: { job } };
 }
 
 function describeCleanUp(event: Extract<WorkerEvent, { type: "cleaned up" }>): Line {

@@ -6,14 +6,16 @@ const VERSION_FLAGS = new Set(["--version", "-V", "-v"]);
 /** The exit code. What is not needed to tell the version is loaded only after that. */
 async function main(argv: readonly string[]): Promise<number> {
   if (VERSION_FLAGS.has(argv[0] ?? "")) {
+    watchReaders();
     process.stdout.write(`${versionLine()}\n`);
     return 0;
   }
   const { report } = await import("./cli/failures.ts");
   try {
     const { runProgram } = await import("./cli/program.ts");
-    return await runProgram(argv);
+    return await runProgram(argv, watchReaders);
   } catch (error) {
+    watchReaders();
     return report(error);
   }
 }
@@ -24,7 +26,10 @@ function endWithReader(error: unknown): void {
   process.exit(0);
 }
 
-process.stdout.on("error", endWithReader);
-process.stderr.on("error", endWithReader);
+function watchReaders(): void {
+  process.stdout.on("error", endWithReader);
+  process.stderr.on("error", endWithReader);
+}
+
 // The program ends by itself, since an exit would cut what is still to be written.
 process.exitCode = await main(process.argv.slice(2));

@@ -6,7 +6,7 @@ import { isFinal } from "../store/phases.ts";
 import { unmetDependencies } from "../store/reading.ts";
 import { errorSummary } from "../uws/document.ts";
 import type { Context } from "./context.ts";
-import { livingWorkers } from "./living-workers.ts";
+import { livingWorkers, takingWorkers } from "./living-workers.ts";
 import { counted } from "./render/text.ts";
 import { timeAndAge } from "./render/times.ts";
 
@@ -30,8 +30,10 @@ export async function explainJob(context: Context, job: Job): Promise<Explanatio
 function storyOf({ store }: Context, job: Job): Decision[] {
   const { context } = store.jobs.inputs(job.seq);
   const origin = job.retryOf === null ? null : `it runs job ${job.retryOf} again`;
-  const what = context.kind === "command" ? `submitted from ${context.cwd}` : `submitted as ${job.definition}`;
-  return [{ at: job.createdAt, what, by: job.owner ?? "submit", why: origin }, ...store.decisions.of(job.seq)];
+  const verb = context.kind === "command" && context.foreground ? "run" : "submit";
+  const where = context.kind === "command" ? `from ${context.cwd}` : `as ${job.definition}`;
+  const what = `${verb === "run" ? "run" : "submitted"} ${where}`;
+  return [{ at: job.createdAt, what, by: job.owner ?? verb, why: origin }, ...store.decisions.of(job.seq)];
 }
 
 async function stateOf(context: Context, job: Job): Promise<State> {
@@ -77,7 +79,7 @@ async function queued(context: Context, job: Job): Promise<State> {
   if (error) now.push(`Its last attempt failed: ${error.message}. It will be run again.`);
   if (job.availableAt !== null) now.push(`It is due at ${timeAndAge(job.availableAt, clock.now())}.`);
   if (job.expiresAt !== null) now.push(`It expires at ${timeAndAge(job.expiresAt, clock.now())}.`);
-  const workers = (await livingWorkers(store)).length;
+  const workers = (await takingWorkers(store)).length;
   if (workers === 0) return { now: [...now, "No worker is running on this store."], next: ["reeve work"] };
   if (job.waiting > 0) return { now, next: job.waiting > waits.length ? [`reeve start ${job.id}`] : [] };
   return { now: [...now, `It waits for a free place on ${counted(workers, "worker")}.`], next: ["reeve list"] };

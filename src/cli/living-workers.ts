@@ -36,8 +36,13 @@ export async function livingWorkers(store: Store): Promise<WorkerRow[]> {
   return workers.filter((worker) => isAlive(worker, runtime.libc()));
 }
 
+/** Those of them that run what is queued. */
+export async function takingWorkers(store: Store): Promise<WorkerRow[]> {
+  return (await livingWorkers(store)).filter(({ concurrency }) => concurrency > 0);
+}
+
 /** What was queued may not be run by anybody. */
 export async function remarkOnWorkers(store: Store): Promise<void> {
-  if ((await livingWorkers(store)).length > 0) return;
+  if ((await takingWorkers(store)).length > 0) return;
   remark("no worker is running on this store: `reeve work` runs what is queued");
 }

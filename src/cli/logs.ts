@@ -1,7 +1,7 @@
 import type { Limits, OutputMode } from "../config/definition.ts";
 import { shown } from "../config/wording.ts";
 import { EXIT, nothingThere, usageError } from "../errors.ts";
-import type { Job } from "../store/job.ts";
+import { foregroundOf, type Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import type { Store } from "../store/store.ts";
 import { AttemptOutput, type Channel } from "./attempt-output.ts";
@@ -26,10 +26,16 @@ interface Wanted extends PrintOptions {
 export async function run({ args: [prefix = ""], options }: Invocation): Promise<number> {
   return withExistingStore(options, async (context) => {
     const wanted = wantedOf(context, context.store.jobs.byPrefix(prefix), options);
+    remarkOnDirect(context.store, wanted.job);
     if (options.flag("follow")) await follow(context.store, wanted);
     else await printAttempts(context.store, wanted);
     return EXIT.done;
   });
+}
+
+function remarkOnDirect(store: Store, { seq, id }: Job): void {
+  if (foregroundOf(store.jobs.inputs(seq))?.direct)
+    remark(`job ${id} was run with --direct: what it wrote was not kept`);
 }
 
 function wantedOf(context: Context, job: Job, options: Options): Wanted {

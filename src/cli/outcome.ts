@@ -4,7 +4,7 @@ import type { Job } from "../store/job.ts";
 import { signalNumber } from "../store/signals.ts";
 
 /** As timeout(1) and shells have it. */
-const TIMED_OUT = 124;
+export const TIMED_OUT = 124;
 const SIGNALLED = 128;
 
 /** The exit code that says of an ended job what its own exit would. */

@@ -11,12 +11,12 @@ import { versionLine } from "./version.ts";
 const HELP: VerbOption = ["-h, --help", "show this"];
 const VERSION: VerbOption = ["-V, --version", "show the version"];
 
-/** From arguments to exit code. */
-export async function runProgram(argv: readonly string[]): Promise<number> {
+/** From arguments to exit code. `watchReaders` is called before anything is written by the stream objects. */
+export async function runProgram(argv: readonly string[], watchReaders: () => void): Promise<number> {
   const written = unambiguous(helpVerb(argv), formsOf);
-  const program = makeProgram();
+  const program = makeProgram(watchReaders);
   program.parse(["reeve", "reeve", ...written], { run: false });
-  if (program.options["version"] !== undefined) return showVersion();
+  if (program.options["version"] !== undefined) return showVersion(watchReaders);
   if (program.options["help"] !== undefined) return EXIT.done;
   if (program.matchedCommand === undefined) return showUsage(program);
   const code: number = await program.runMatchedCommand();
@@ -40,22 +40,25 @@ function verbCalled(name: string): Verb {
   throw usageError(`there is no verb ${name}${suggestion(name, names)}`, helpHint(undefined));
 }
 
-function makeProgram(): CAC {
+function makeProgram(watchReaders: () => void): CAC {
   const program = cac("reeve");
   // Else a switch that was not given could not be told from one that was.
   program.globalCommand.ignoreOptionDefaultValue();
   for (const [flags, description] of [...GLOBAL_OPTIONS, VERSION]) program.option(flags, description);
   program.help((sections) => tidyHelp(sections, program.matchedCommand?.description));
-  for (const verb of VERBS) addVerb(program, verb);
+  for (const verb of VERBS) addVerb(program, verb, verb.ownStreams ? () => {} : watchReaders);
   return program;
 }
 
-function addVerb(program: CAC, verb: Verb): void {
+function addVerb(program: CAC, verb: Verb, watchReaders: () => void): void {
   const command = program.command(verb.args ? `${verb.name} ${verb.args}` : verb.name, verb.description);
   if (verb.usage !== undefined) command.usage(verb.usage);
   for (const [flags, description] of verb.options) command.option(flags, description);
   for (const example of verb.examples) command.example(`  $ ${example}`);
-  command.action(() => runVerb(verb, program));
+  command.action(() => {
+    watchReaders();
+    return runVerb(verb, program);
+  });
 }
 
 async function runVerb(verb: Verb, program: CAC): Promise<number> {
@@ -70,7 +73,8 @@ function refuseCommand(verb: Verb, command: readonly string[]): void {
   throw usageError(`\`reeve ${verb.name}\` takes no command after \`--\``, helpHint(verb.name));
 }
 
-function showVersion(): number {
+function showVersion(watchReaders: () => void): number {
+  watchReaders();
   process.stdout.write(`${versionLine()}\n`);
   return EXIT.done;
 }

@@ -1,8 +1,9 @@
+import { DEFAULT_LIMITS } from "../config/definition.ts";
 import { EXIT, ReeveError } from "../errors.ts";
-import type { Inputs, Job } from "../store/job.ts";
+import type { Context, Inputs, Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import type { NewJob } from "../store/submission.ts";
-import type { Context } from "./context.ts";
+import type { Context as Surroundings } from "./context.ts";
 import { newId } from "./ids.ts";
 
 /**
@@ -11,7 +12,7 @@ import { newId } from "./ids.ts";
  * @returns its id.
  * @throws ReeveError (usage) for a job that has not ended.
  */
-export function retryJob({ store, clock, by }: Context, seq: number): Promise<string> {
+export function retryJob({ store, clock, by }: Surroundings, seq: number): Promise<string> {
   return store.write(() => {
     const old = store.jobs.bySeq(seq);
     if (!old || !isFinal(old.phase)) throw notEnded(old);
@@ -35,6 +36,7 @@ function notEnded(job: Job | undefined): ReeveError {
 function replacementOf(old: Job, inputs: Inputs): NewJob {
   return {
     ...inputs,
+    context: queued(inputs.context),
     id: newId(),
     definition: old.definition,
     runId: old.runId,
@@ -49,4 +51,12 @@ function replacementOf(old: Job, inputs: Inputs): NewJob {
     dedupeKey: null,
     retryOf: old.id,
   };
+}
+
+/** Of a job that was run in the foreground the new one is the queue's. */
+function queued(context: Context): Context {
+  if (context.kind === "definition" || !context.foreground) return context;
+  const { foreground: _, limits, ...others } = context;
+  const { onLost, onSignal } = DEFAULT_LIMITS;
+  return { ...others, limits: { ...limits, onLost, onSignal } };
 }

@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { codeOf } from "../errors.ts";
 import type { Worker } from "../worker/worker.ts";
 
-const STOPS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT"] as const;
-type StopSignal = (typeof STOPS)[number];
+export const STOPS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT"] as const;
+export type StopSignal = (typeof STOPS)[number];
 
 /**
  * The signals to the worker. Handlers only note and wake. A signal that was ignored when we were started stays
@@ -62,7 +62,7 @@ export function dieBy(signal: StopSignal): void {
 }
 
 /** proc(5): SigIgn is a mask in hexadecimal, with bit n - 1 for signal n. */
-function ignoredSignals(): (signal: number) => boolean {
+export function ignoredSignals(): (signal: number) => boolean {
   try {
     const mask = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`);
     return (signal) => ((mask >> BigInt(signal - 1)) & 1n) === 1n;

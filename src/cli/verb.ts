@@ -12,6 +12,8 @@ export interface Verb {
   readonly usage?: string;
   /** Whether a command may follow after `--`. */
   readonly takesCommand?: boolean;
+  /** Its command is given our stdout and stderr, which the stream objects would change for whoever shares them. */
+  readonly ownStreams?: boolean;
   readonly options: readonly VerbOption[];
   readonly examples: readonly string[];
   readonly load: () => Promise<{ readonly run: Run }>;

@@ -1,4 +1,4 @@
-import { COMMAND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
+import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -18,6 +18,21 @@ const QUIET: VerbOption = ["-q, --quiet", "no remarks on stderr"];
  * `--`) and gives the exit code.
  */
 export const VERBS: readonly Verb[] = [
+  {
+    name: "run",
+    description: "run one command here and now, supervised and recorded; exits as it does",
+    args: "[...words]",
+    usage: "run [options] -- COMMAND…",
+    takesCommand: true,
+    ownStreams: true,
+    options: [
+      ...FOREGROUND_OPTIONS,
+      ["--direct", "it writes to our own stdout and stderr (a terminal stays one), and nothing of it is kept"],
+      ["--json", "at the end the job as JSON, the last line on stderr"],
+    ],
+    examples: ["reeve run --timeout 2h -- ./backup.sh", "pg_dump shop | reeve run --grace 1m -- ./upload.sh"],
+    load: () => import("./run.ts"),
+  },
   {
     name: "submit",
     description: "queue a job; prints its id",

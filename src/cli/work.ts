@@ -1,12 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { availableParallelism, hostname } from "node:os";
+import { availableParallelism } from "node:os";
 import { systemClock } from "../clock.ts";
 import type { Configuration, Containment } from "../config/definition.ts";
 import { EXIT, messageOf, usageError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { createLog, type Log } from "../log.ts";
 import { ProcessManager } from "../process/manager.ts";
-import { bootId, pidNamespace } from "../process/proc.ts";
 import { SqliteQueue } from "../queue/sqlite.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
@@ -17,10 +15,7 @@ import { forPeople, locateStore, openStore, readConfiguration } from "./context.
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
-import { VERSION } from "./version.ts";
-
-/** Milliseconds after which a job of which nothing can be known is given up. */
-const UNKNOWN_AFTER_MS = 3_600_000;
+import { thisWorker } from "./this-worker.ts";
 
 /** `reeve work`: runs what is queued, and ends by the signal that stopped it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -84,18 +79,13 @@ function makeWorker(settings: WorkerSettings, containment: Containment, store: S
 function settingsOf(options: Options, configuration: Configuration, goal: Goal): WorkerSettings {
   const { worker, definitions } = configuration;
   return {
-    id: `${hostname()
-      .slice(0, 40)
-      .replaceAll(/[^A-Za-z0-9.-]/g, "-")}-${randomBytes(5).toString("hex")}`,
-    version: VERSION,
-    host: { name: hostname(), pid: process.pid, bootId: bootId(), pidNamespace: pidNamespace() },
+    ...thisWorker(),
     concurrency: options.integer("concurrency", 1) ?? worker.concurrency ?? availableParallelism(),
     recoveryIntervalMs: worker.recoveryIntervalMs,
     stopBudgetMs: worker.stopBudgetMs,
-    unknownAfterMs: UNKNOWN_AFTER_MS,
     definitions,
-    environment: process.env,
     goal,
+    foreground: false,
   };
 }
 

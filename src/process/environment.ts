@@ -30,6 +30,11 @@ export function definitionEnvironment(
   return pick(worker, allowed, added);
 }
 
+/** The environment of a command that is run in the foreground: the caller's, and what was asked for. */
+export function foregroundEnvironment(caller: Environment, asked: Readonly<Record<string, string>>) {
+  return pick(caller, () => true, asked);
+}
+
 function pick(from: Environment, allowed: (name: string) => boolean, added: Readonly<Record<string, string>>) {
   const picked: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) if (value !== undefined && allowed(name)) picked[name] = value;
@@ -38,13 +43,18 @@ function pick(from: Environment, allowed: (name: string) => boolean, added: Read
   return picked;
 }
 
+export interface Delivery {
+  readonly queue: string;
+  readonly messageId: string;
+  readonly receiveCount: number;
+}
+
 /** What every job is told of itself. */
 export interface Facts {
   readonly job: string;
   readonly attempt: number;
-  readonly receiveCount: number;
-  readonly messageId: string;
-  readonly queue: string;
+  /** Null: no queue has delivered it. */
+  readonly delivery: Delivery | null;
   /** Seconds since 1970 by which the attempt must have ended; null: no limit. */
   readonly deadline: number | null;
   readonly parameters: readonly Parameter[];
@@ -62,9 +72,7 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
   const environment: Record<string, string> = {
     REEVE_JOB_ID: facts.job,
     REEVE_ATTEMPT: String(facts.attempt),
-    REEVE_RECEIVE_COUNT: String(facts.receiveCount),
-    REEVE_MESSAGE_ID: facts.messageId,
-    REEVE_QUEUE: facts.queue,
+    ...(facts.delivery && deliveryEnvironment(facts.delivery)),
   };
   if (facts.deadline !== null) environment["REEVE_DEADLINE"] = String(facts.deadline);
   for (const { name, values } of facts.parameters) {
@@ -75,6 +83,12 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
   }
   return environment;
 }
+
+const deliveryEnvironment = ({ queue, messageId, receiveCount }: Delivery): Record<string, string> => ({
+  REEVE_RECEIVE_COUNT: String(receiveCount),
+  REEVE_MESSAGE_ID: messageId,
+  REEVE_QUEUE: queue,
+});
 
 /** What shells take for the name of a variable. */
 const variableName = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9_]/g, "_");

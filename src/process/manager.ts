@@ -7,21 +7,26 @@ import { chooseGroups } from "./containment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
-import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder } from "./port.ts";
+import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder, TreeName } from "./port.ts";
 import { recoverAttempt } from "./recovery.ts";
-import { FileSlot, type Supervision } from "./supervisor.ts";
+import { FileSlot, type OwnStreams, type Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
 import { sendSignal, signalAll } from "./tree.ts";
 
 const SIGCHLD = 17;
+const NO_STREAMS: OwnStreams = { stdin: false, output: false };
 
 /** All processes of this worker: starts them, counts them, signals, waits for and ends them. */
 export class ProcessManager implements Processes {
   readonly #supervision: Supervision;
-  readonly #running = new Set<RunningTree>();
+  readonly #running = new Map<RunningTree, TreeName["role"]>();
 
-  /** @throws ReeveError (configuration) when control groups are asked for by name and cannot be had. */
-  constructor(runtime: Runtime, clock: Clock, containment: Containment = "auto") {
+  /**
+   * `own`: which of this process's own streams its jobs are given.
+   *
+   * @throws ReeveError (configuration) when control groups are asked for by name and cannot be had.
+   */
+  constructor(runtime: Runtime, clock: Clock, containment: Containment = "auto", own: OwnStreams = NO_STREAMS) {
     const libc = runtime.libc();
     // Inherited as ignored, it would take the exit statuses of all children away.
     if (process.platform === "linux") libc.defaultSignal(SIGCHLD);
@@ -32,6 +37,7 @@ export class ProcessManager implements Processes {
       census: new Census(clock),
       groups: chooseGroups(containment, runtime),
       devNull: openSync("/dev/null", "r"),
+      own,
       inheritance: new Inheritance(libc),
     };
   }
@@ -52,44 +58,48 @@ export class ProcessManager implements Processes {
   #tracking(slot: Slot): Slot {
     return {
       directory: slot.directory,
-      start: (launch: Launch) => this.#track(slot.start(launch)),
+      start: (launch: Launch) => this.#track(slot.start(launch), launch.role),
       places: (launch: Launch) => slot.places(launch),
       collect: (launch: Launch) => slot.collect(launch),
       close: () => slot.close(),
     };
   }
 
-  #track(tree: RunningTree): RunningTree {
-    this.#running.add(tree);
+  #track(tree: RunningTree, role: TreeName["role"]): RunningTree {
+    this.#running.set(tree, role);
     void tree.exited.then(() => this.#running.delete(tree));
     return tree;
   }
 
-  /** To each main process's group. */
+  /** To the group of each job's main process; who cleans up after one is left alone. */
   signalAll(signal: NodeJS.Signals = "SIGQUIT"): void {
-    for (const { pid } of this.#running) sendSignal(-pid, signal);
+    for (const [{ pid }, role] of this.#running) if (role === "job") sendSignal(-pid, signal);
   }
 
   async waitForAll(): Promise<void> {
-    await Promise.all([...this.#running].map((tree) => tree.exited));
+    await Promise.all([...this.#running.keys()].map((tree) => tree.exited));
   }
 
   /** Ends every tree and waits until all are gone. */
   async tearDown(order: StopOrder): Promise<void> {
-    const trees = [...this.#running];
+    const trees = [...this.#running.keys()];
     for (const tree of trees) tree.stop(order);
     await Promise.all(trees.map(async (tree) => tree.exited.then(() => tree.gone(order))));
   }
 
   async recover(attempt: DeadAttempt): Promise<Remains> {
     const remains = await recoverAttempt(attempt, this.#supervision);
-    if (remains.kind === "outlived") this.#track(remains.tree);
+    if (remains.kind === "outlived") this.#track(remains.tree, "job");
     return remains;
   }
 
   async sweep(): Promise<void> {
     this.#supervision.groups?.home.sweep();
-    const members = () => (this.#running.size > 0 ? [] : this.#supervision.orphans.strays());
+    const members = () => {
+      // Looked for while jobs run, too: those that have ended are reaped by it.
+      const strays = this.#supervision.orphans.strays();
+      return this.#running.size > 0 ? [] : strays;
+    };
     await terminate({ members, signal: signalAll }, { signal: "TERM", graceMs: 2000 }, this.#supervision.clock);
   }
 }

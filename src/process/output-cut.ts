@@ -23,13 +23,16 @@ export class OutputCut {
   readonly #file: OutputFile;
   readonly #limit: number;
   readonly #head: number;
+  readonly #mayGo: () => number;
   #leftOut: LeftOut | null;
   #isImpossible = false;
   /** Up to here it has been given back to the disk. */
   #punched = 0;
 
-  constructor(probes: Probes, file: OutputFile, limit: number) {
+  /** `mayGo`: nothing from this offset on is taken out yet. */
+  constructor(probes: Probes, file: OutputFile, limit: number, mayGo: () => number) {
     this.#probes = probes;
+    this.#mayGo = mayGo;
     this.#file = file;
     // What the store keeps in itself is never cut.
     this.#limit = Math.max(limit, INLINE_BYTES);
@@ -53,7 +56,7 @@ export class OutputCut {
     this.#isImpossible = !this.#probes.canPunch();
     if (this.#isImpossible) return;
     const start = this.#leftOut?.start ?? this.#lineBefore(this.#head);
-    const end = this.#lineAfter(size - (this.#limit - this.#head));
+    const end = Math.min(this.#lineAfter(size - (this.#limit - this.#head)), this.#mayGo());
     const step = last ? 1 : Math.max(LEAST_STEP_BYTES, this.#limit / 8);
     if (end - (this.#leftOut?.end ?? start) < step) return;
     this.#probes.write(`${this.#file}.cut`, recordOf({ start, end }), 0);

@@ -14,9 +14,12 @@ const SLOWEST_LOOK_MS = { forTimes: 100, forLimit: 1000 };
 /** What of the limits concerns output. */
 export type OutputLimits = Pick<Limits, "output" | "outputLimitBytes" | "timestamps">;
 
+/** Up to which offset an output may be cut, since whoever is to see it has seen it. */
+export type SeenUpTo = (file: OutputFile) => number;
+
 /** Null: there is nothing to look after. */
-export function keeperFor(probes: Probes, limits: OutputLimits): OutputKeeper | null {
-  return limits.outputLimitBytes === null && !limits.timestamps ? null : new OutputKeeper(probes, limits);
+export function keeperFor(probes: Probes, limits: OutputLimits, seen?: SeenUpTo): OutputKeeper | null {
+  return limits.outputLimitBytes === null && !limits.timestamps ? null : new OutputKeeper(probes, limits, seen);
 }
 
 /**
@@ -32,9 +35,9 @@ export class OutputKeeper {
   #cancel: (() => void) | null = null;
   #ended = false;
 
-  constructor(probes: Probes, limits: OutputLimits) {
+  constructor(probes: Probes, limits: OutputLimits, seen: SeenUpTo = () => Number.POSITIVE_INFINITY) {
     const files: readonly OutputFile[] = limits.output === "separate" ? ["output", "errors"] : ["output"];
-    this.#outputs = files.map((file) => new KeptOutput(probes, file, limits));
+    this.#outputs = files.map((file) => new KeptOutput(probes, file, limits, () => seen(file)));
     this.#slowestMs = limits.timestamps ? SLOWEST_LOOK_MS.forTimes : SLOWEST_LOOK_MS.forLimit;
   }
 
@@ -95,10 +98,15 @@ class KeptOutput {
   readonly #times: OutputTimes | null;
   #size = 0;
 
-  constructor(probes: Probes, file: OutputFile, { outputLimitBytes: limit, timestamps }: OutputLimits) {
+  constructor(
+    probes: Probes,
+    file: OutputFile,
+    { outputLimitBytes: limit, timestamps }: OutputLimits,
+    seen: () => number,
+  ) {
     this.file = file;
     this.#probes = probes;
-    this.#cut = limit === null ? null : new OutputCut(probes, file, limit);
+    this.#cut = limit === null ? null : new OutputCut(probes, file, limit, seen);
     this.#times = timestamps ? new OutputTimes(probes, file) : null;
   }
 

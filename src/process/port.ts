@@ -31,7 +31,7 @@ export interface TreeExit extends Exit {
 }
 
 export interface StopOrder {
-  readonly signal: StopSignal;
+  readonly signal: StopSignal | "ABRT";
   /** Milliseconds between the signal and KILL. */
   readonly graceMs: number;
 }

@@ -18,7 +18,7 @@ import {
   sizeOf,
 } from "./files.ts";
 import { readCut } from "./output-cut.ts";
-import { keeperFor, type OutputKeeper, type OutputLimits } from "./output-keeper.ts";
+import { keeperFor, type OutputKeeper, type OutputLimits, type SeenUpTo } from "./output-keeper.ts";
 import { Probes, type LockedFile, type OutputFile, type SlotFile } from "./probes.ts";
 import { findResults, INLINE_BYTES } from "./results.ts";
 
@@ -71,13 +71,13 @@ export class SlotFiles {
   }
 
   /** Empties what the last job left, and makes good what it broke. */
-  begin(limits: OutputLimits): void {
+  begin(limits: OutputLimits, seen?: SeenUpTo): void {
     this.#keeper?.stop();
     if (!this.#watch.isInOrder()) this.#rebuild();
     this.#probes.empty();
     if (this.#resultsUsed) this.#emptyResults();
     for (const watch of [this.#watch, this.#resultsWatch, this.#workWatch]) watch.arm();
-    this.#keeper = keeperFor(this.#probes, limits);
+    this.#keeper = keeperFor(this.#probes, limits, seen);
   }
 
   /** Looks after what is written, until it is taken in; also where somebody else has begun with it. */

@@ -41,15 +41,25 @@ export function spawn(
     return descriptor;
   };
   try {
-    const stdin = launch.body === null ? supervision.devNull : keep(openBody(launch.body, files));
-    const stdout = keep(files.openLocked("output"));
-    const stderr = launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout;
+    const own = launch.role === "job" ? supervision.own : null;
+    const withoutBody = own?.stdin ? 0 : supervision.devNull;
+    const stdin = launch.body === null ? withoutBody : keep(openBody(launch.body, files));
+    const [stdout, stderr] = own?.output ? [1, 2] : openOutput(launch, files, keep);
     const control = keep(files.openLocked("control"));
     return spawnWith(launch, place, supervision, [stdin, stdout, stderr, control], onExit);
   } finally {
     // The tree has its own by now; ours would keep the locks.
     for (const descriptor of opened) closeSync(descriptor);
   }
+}
+
+function openOutput(
+  launch: Launch,
+  files: SlotFiles,
+  keep: (descriptor: number) => number,
+): [stdout: number, stderr: number] {
+  const stdout = keep(files.openLocked("output"));
+  return [stdout, launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout];
 }
 
 function openBody(body: Uint8Array, files: SlotFiles): number {

@@ -7,6 +7,7 @@ import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Orphans } from "./orphans.ts";
 import { forgetLook } from "./look.ts";
+import type { SeenUpTo } from "./output-keeper.ts";
 import {
   SpawnFailed,
   type Launch,
@@ -35,8 +36,18 @@ export interface Supervision {
   readonly inheritance: Inheritance;
   /** Null: trees have no control groups. */
   readonly groups: Groups | null;
-  /** The standard input of jobs without a body. */
+  /** The standard input of what has neither a body nor ours. */
   readonly devNull: number;
+  readonly own: OwnStreams;
+}
+
+/** Which of this process's own streams its jobs are given, instead of the files of their slot. */
+export interface OwnStreams {
+  readonly stdin: boolean;
+  /** Both stdout and stderr. */
+  readonly output: boolean;
+  /** Where their files are read as they grow: how far that has come. */
+  readonly seen?: SeenUpTo;
 }
 
 /** A slot on the file system, whose jobs are real processes. */
@@ -58,7 +69,7 @@ export class FileSlot implements Slot {
   start(launch: Launch): RunningTree {
     return withFiles(() => {
       this.#again = false;
-      this.#files.begin(launch.limits);
+      this.#files.begin(launch.limits, launch.role === "job" ? this.#supervision.own.seen : undefined);
       const group = this.#group?.begin() ?? null;
       const tree = new ProcessTree(launch, { files: this.#files, record: null, group }, this.#supervision);
       this.#files.keep(this.#supervision.clock, launch.limits);

@@ -34,7 +34,8 @@ const PROMOTE =
 
 const UNFINISHED = `SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_ready WHERE ${READY})
   OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_delayed WHERE available_at IS NOT NULL AND delayed_by_user = 0 AND phase = 'QUEUED' AND waiting = 0)
-  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'EXECUTING') OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'SUSPENDED')`;
+  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'EXECUTING' AND worker NOT IN (SELECT id FROM workers WHERE concurrency = 0))
+  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'SUSPENDED')`;
 
 /**
  * The embedded queue: the store's own jobs. A lease is no span of time but the worker's kernel lock, so there is

@@ -1,5 +1,6 @@
 import { dlopen } from "bun:ffi";
 import { Database as BunDatabase } from "bun:sqlite";
+import { write } from "node:fs";
 import { libcFrom, openLibrary as open, type Symbols } from "./libc.ts";
 import type {
   Database,
@@ -101,6 +102,12 @@ function linuxSymbols(): Pick<Symbols, "prctl" | "fallocate"> {
   ).symbols;
 }
 
+function writeOut(descriptor: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(descriptor, bytes, 0, bytes.length, null, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
+
 const compiled = Bun.main.startsWith("/$bunfs/");
 
 export const runtime: Runtime = {
@@ -111,4 +118,5 @@ export const runtime: Runtime = {
   entersGroups: process.platform === "linux",
   spawn,
   libc,
+  write: writeOut,
 };

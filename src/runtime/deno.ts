@@ -8,7 +8,12 @@ import type { Database, DatabaseOptions, Exit, Libc, Runtime, SpawnOptions, Spaw
 /** What is used of Deno's own interface. */
 interface DenoNamespace {
   readonly mainModule: string;
+  readonly stdout: Writer;
+  readonly stderr: Writer;
   dlopen(path: string, symbols: Record<string, ForeignFunction>): { readonly symbols: Symbols };
+}
+interface Writer {
+  write(bytes: Uint8Array): Promise<number>;
 }
 interface ForeignFunction {
   readonly parameters: readonly string[];
@@ -137,4 +142,5 @@ export const runtime: Runtime = {
   entersGroups: false,
   spawn,
   libc,
+  write: (descriptor, bytes) => (descriptor === 1 ? Deno.stdout : Deno.stderr).write(bytes),
 };

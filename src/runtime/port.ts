@@ -17,6 +17,13 @@ export interface Runtime {
    */
   spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess;
   libc(): Libc;
+  /**
+   * write(2) to stdout or stderr, without holding up anything else while the reader is slow; the stream objects would
+   * make the descriptor non-blocking for every process that shares it. Gives how many of the bytes were written.
+   *
+   * @throws an `Error` with an errno `code`.
+   */
+  write(descriptor: 1 | 2, bytes: Uint8Array): Promise<number>;
 }
 
 export interface DatabaseOptions {

@@ -16,7 +16,7 @@ const OF_JOB = `SELECT at, what, by, why FROM (
     UNION ALL
     SELECT started_at, 0, number, 'started', worker, 'attempt ' || number FROM attempts WHERE job = ?1
     UNION ALL
-    SELECT ended_at, 2, number, settled_as || ', ' || verdict, coalesce(ended_by, worker),
+    SELECT ended_at, 2, number, settled_as || iif(verdict = 'leave', '', ', ' || verdict), coalesce(ended_by, worker),
       trim(coalesce(ending, '') || coalesce(' ' || exit_code, '') || coalesce(' ' || signal, '')
         || coalesce(' (' || cause || ')', '') || coalesce(': ' || detail, ''))
       FROM attempts WHERE job = ?1 AND ended_at IS NOT NULL

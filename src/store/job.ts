@@ -72,9 +72,21 @@ export type Context =
       readonly limits: Limits;
       /** The argv of what cleans up after a job that did not get to end by itself; absent: nothing does. */
       readonly exitHandler?: readonly string[];
+      /** It belongs to the one process that was started for it; absent: any worker may run it. */
+      readonly foreground?: Foreground;
     }
   /** Everything else is the definition's, as the worker has it. */
   | { readonly kind: "definition" };
+
+/** What a job shares with the process that it belongs to. */
+export interface Foreground {
+  /** It wrote to that process's own streams, and nothing of that was kept. */
+  readonly direct: boolean;
+}
+
+/** The part of the inputs that says whose the job is; null: any worker may run it. */
+export const foregroundOf = ({ context }: Pick<Inputs, "context">): Foreground | null =>
+  (context.kind === "command" ? context.foreground : undefined) ?? null;
 
 export interface Parameter {
   readonly name: string;

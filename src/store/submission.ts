@@ -2,7 +2,7 @@ import { nothingThere } from "../errors.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import { UNSTARTED_LIFETIME_MS } from "./lifetimes.ts";
-import type { Context, Inputs, Job } from "./job.ts";
+import { JOB_COLUMNS, type Context, type Inputs, type Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import type { FinalPhase, Phase } from "./phases.ts";
 
@@ -37,6 +37,9 @@ const USE_CONTEXT = `INSERT INTO contexts(uses, content) VALUES(1, ?)
 const INSERT_INPUTS =
   "INSERT INTO inputs(job, context, command, parameters, attributes, body) VALUES(?, ?, ?, ?, ?, ?)";
 
+const BEGIN = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = 1, receipt = id || '.1', started_at = ?3
+  WHERE seq = ?1 RETURNING ${JOB_COLUMNS}`;
+
 const UNSTARTED = `SELECT id FROM jobs WHERE dedupe_key = ? AND attempts = 0
   AND phase IN ('PENDING', 'QUEUED', 'HELD') LIMIT 1`;
 
@@ -55,6 +58,13 @@ export class Submission {
   /** The ids, in order; for a job whose key is taken the id of the one that has it. */
   submit(jobs: readonly NewJob[], now: number): string[] {
     return jobs.map((job) => this.#submitOne(job, now));
+  }
+
+  /** Makes a job that this worker has from the beginning: nobody else sees it queued. Its start is still to be recorded. */
+  begin(job: NewJob, worker: string, now: number): Job {
+    const begun = this.#database.get<Job>(BEGIN, this.#insert(job, now), worker, now);
+    if (!begun) throw new Error(`job ${job.id} was not recorded`);
+    return begun;
   }
 
   #submitOne(job: NewJob, now: number): string {

@@ -13,6 +13,7 @@ export interface WorkerRow {
   /** Pids mean something only within one. */
   readonly pidNamespace: string;
   readonly version: string;
+  /** Jobs that it takes at once; 0: it takes none of the queue's, and runs one of its own. */
   readonly concurrency: number;
 }
 

@@ -1,6 +1,6 @@
 import type { Attempt } from "../store/attempt.ts";
 import type { ExitHandler } from "../store/clean-ups.ts";
-import type { Inputs, Job, JobError, Parameter } from "../store/job.ts";
+import { foregroundOf, type Inputs, type Job, type JobError, type Parameter } from "../store/job.ts";
 import type { StoredResult } from "../store/outputs.ts";
 import { unmetDependencies } from "../store/reading.ts";
 import type { Store } from "../store/store.ts";
@@ -111,7 +111,7 @@ function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
     exitCode: last?.exitCode ?? null,
     signal: last?.signal ?? null,
     progress: job.progress === null ? null : { fraction: job.progress, message: job.progressMessage },
-    queue: "sqlite",
+    queue: foregroundOf(inputs) ? null : "sqlite",
     definition: job.definition,
     command: commandOf(inputs, last),
     exitHandler: exitHandlerOf(inputs, last),

@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** Milliseconds that a stop of the worker leaves for the job's own grace. */
   readonly graceLeft: () => number;
+  /** What a stop of the worker sends first; null: the job's own stop signal. */
+  readonly stopSignal: () => StopOrder["signal"] | null;
   /** Has the worker's loop look again. */
   readonly wake: () => void;
 }
@@ -64,7 +66,8 @@ export class ActiveJob {
   /** Milliseconds of grace never outlast what is left of the stop budget. */
   stopOrder(): StopOrder {
     const { limits } = this.started.planned;
-    return { signal: limits.stopSignal, graceMs: Math.min(limits.graceMs, this.#around.graceLeft()) };
+    const signal = (this.#cause === "stop" ? this.#around.stopSignal() : null) ?? limits.stopSignal;
+    return { signal, graceMs: Math.min(limits.graceMs, this.#around.graceLeft()) };
   }
 
   /** What has ended by itself has ended: false then, and when there was a cause already. */

@@ -131,7 +131,12 @@ export class Dispatcher {
   #start(started: Started): void {
     const { stop } = this.#options;
     const { ports, wake } = this.#options;
-    const active = new ActiveJob(started, { clock: ports.clock, graceLeft: () => stop.graceLeftMs, wake });
+    const active = new ActiveJob(started, {
+      clock: ports.clock,
+      graceLeft: () => stop.graceLeftMs,
+      stopSignal: () => stop.signal,
+      wake,
+    });
     this.#active.add(active);
     if (stop.isAsked) active.endByStop();
     run(active, this.#context).catch((error: unknown) => this.#abandon(active, error));

@@ -167,6 +167,15 @@ export function cleanUpFirst({ phase, verdict, counts, error }: Settlement): Set
   return { phase: "QUEUED", verdict: wait, counts, error };
 }
 
+/**
+ * Of a job that belongs to one process: it is not run again, whoever judges it, and no queue is to be told. What that
+ * process was stopped at is ABORTED.
+ */
+export function forItsProcess({ phase, counts, error }: Settlement): Settlement {
+  const putBackAs = error?.cause === "stop" ? "ABORTED" : "ERROR";
+  return { phase: phase === "QUEUED" ? putBackAs : phase, verdict: { kind: "leave" }, counts, error };
+}
+
 /** Exponential, with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export function backoff(failures: number, limits: Limits, random: () => number): number {
   const ceiling = Math.min(limits.backoffCapMs, limits.backoffBaseMs * 2 ** Math.min(failures, 30));

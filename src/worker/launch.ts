@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { factsEnvironment } from "../process/environment.ts";
+import { factsEnvironment, type Delivery } from "../process/environment.ts";
 import type { Launch } from "../process/port.ts";
 import type { CleanUpRow } from "../store/clean-ups.ts";
-import type { Inputs, Job } from "../store/job.ts";
+import { foregroundOf, type Inputs, type Job } from "../store/job.ts";
 import type { Started } from "./active-job.ts";
 import type { Plan, Planned } from "./plan.ts";
 import type { Ports } from "./ports.ts";
@@ -13,9 +13,7 @@ export function launchOf({ job, inputs, message, planned, startedAt }: Started, 
   const facts = factsEnvironment({
     job: job.id,
     attempt: job.attempts,
-    receiveCount: message.receiveCount,
-    messageId: message.id,
-    queue: ports.queue.name,
+    delivery: delivery(inputs, ports, message.id, message.receiveCount),
     deadline: deadline(startedAt, timeLimit({ job, planned })),
     parameters: inputs.parameters,
     attributes: inputs.attributes,
@@ -31,6 +29,10 @@ export function launchOf({ job, inputs, message, planned, startedAt }: Started, 
     limits: planned.limits,
     jobDirectory: ports.store.location.job(job.id),
   };
+}
+
+function delivery(inputs: Inputs, { queue }: Ports, messageId: string, receiveCount: number): Delivery | null {
+  return foregroundOf(inputs) ? null : { queue: queue.name, messageId, receiveCount };
 }
 
 /** Milliseconds that this attempt may run, and what it is when they are over. */
@@ -62,9 +64,7 @@ export function laterEnvironment(
   const facts = factsEnvironment({
     job: job.id,
     attempt,
-    receiveCount: row.receiveCount,
-    messageId: row.messageId,
-    queue: ports.queue.name,
+    delivery: delivery(inputs, ports, row.messageId, row.receiveCount),
     deadline: null,
     parameters: inputs.parameters,
     attributes: inputs.attributes,

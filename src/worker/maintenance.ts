@@ -1,4 +1,4 @@
-import { unavailable } from "../errors.ts";
+import { messageOf, unavailable } from "../errors.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Ports } from "./ports.ts";
 import { reap } from "./reaper.ts";
@@ -8,6 +8,8 @@ export interface MaintenanceOptions {
   readonly ports: Ports;
   readonly recovery: Recovery;
   readonly intervalMs: number;
+  /** It is not begun with, and ends nothing when it fails: a command in the foreground has nothing to do with it. */
+  readonly foreground: boolean;
   /** After each round: what was put back may be claimed. */
   readonly poke: () => void;
   readonly onFault: (error: unknown) => void;
@@ -31,7 +33,20 @@ export class Maintenance {
   }
 
   start(): void {
-    this.#round = this.#go().catch(this.#options.onFault);
+    if (this.#options.foreground) this.#later();
+    else this.#begin();
+  }
+
+  #begin(): void {
+    const { foreground, onFault, ports } = this.#options;
+    this.#round = this.#go().catch((error: unknown) => {
+      if (foreground) ports.emit({ type: "trouble", what: messageOf(error) });
+      else onFault(error);
+    });
+  }
+
+  #later(): void {
+    this.#cancel = this.#options.ports.clock.after(this.#options.intervalMs, () => this.#begin());
   }
 
   async stop(): Promise<void> {
@@ -41,7 +56,7 @@ export class Maintenance {
   }
 
   async #go(): Promise<void> {
-    const { ports, recovery, intervalMs, poke } = this.#options;
+    const { ports, recovery, poke } = this.#options;
     if (!ports.store.isInPlace()) throw replaced(ports.store.location.database);
     await recovery.pass();
     removeLeftovers(ports);
@@ -49,7 +64,7 @@ export class Maintenance {
     if (!this.#stopped) await ports.processes.sweep();
     this.#rounds += 1;
     poke();
-    if (!this.#stopped) this.#cancel = ports.clock.after(intervalMs, () => this.start());
+    if (!this.#stopped) this.#later();
   }
 }
 

@@ -50,6 +50,8 @@ export interface WorkerSettings {
   /** Where definitions' jobs get the variables on their allow-list from. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly goal: Goal;
+  /** It was started for one job of its own: what does not concern that is done only if there is time. */
+  readonly foreground: boolean;
 }
 
 /** When a worker ends by itself; with none of these it stays. */

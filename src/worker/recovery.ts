@@ -1,8 +1,8 @@
 import { messageOf } from "../errors.ts";
 import type { DeadAttempt, Remains } from "../process/port.ts";
-import type { AttemptEnd, CleanUp, Job, Settlement } from "../store/job.ts";
+import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement } from "../store/job.ts";
 import type { WorkerRow } from "../store/workers.ts";
-import { judge, judgeStuck } from "./ending.ts";
+import { forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
 import type { Planner } from "./plan.ts";
@@ -179,17 +179,19 @@ export class Recovery {
 
   #judge(job: Job, cleanUp: CleanUp | null): Settlement {
     const { store, random } = this.#options.ports;
-    return judge({
+    const inputs = store.jobs.inputs(job.seq);
+    const settlement = judge({
       ending: { kind: "lost" },
       cause: job.abortBy === null ? null : "abort",
       abortBy: job.abortBy,
       job,
-      limits: this.#options.planner.limits(job, store.jobs.inputs(job.seq)),
+      limits: this.#options.planner.limits(job, inputs),
       said: null,
       cleanUp,
       programMayTurnUp: false,
       random,
     });
+    return foregroundOf(inputs) ? forItsProcess(settlement) : settlement;
   }
 
   async #recordUnknown(job: Job, what: string, isKnownToBe: boolean): Promise<void> {

@@ -1,7 +1,8 @@
-import type { AttemptEnd, Settlement } from "../store/job.ts";
+import { foregroundOf, type AttemptEnd, type Settlement } from "../store/job.ts";
+import { messageOf } from "../errors.ts";
 import type { Takings } from "../process/port.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
-import { cleanUpFirst, judge, judgeStuck } from "./ending.ts";
+import { cleanUpFirst, forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { payOwed } from "./owed.ts";
 import type { Ports } from "./ports.ts";
@@ -46,12 +47,19 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
     return store.attempts.end(job, end, owes ? cleanUpFirst(judged) : judged, context.worker);
   });
   context.ending(active, outcome);
-  const settlement = await recorded;
-  if (settlement === null) return;
+  const settlement = await recorded.catch((error: unknown) => {
+    notRecorded(active, end, messageOf(error), context.ports);
+    throw error;
+  });
+  if (settlement === null) return notRecorded(active, end, "it was deleted, or given to another worker", context.ports);
   repeat(active.started, warnings, outcome.takings, context.ports);
   context.ended(active, end, settlement);
 
   if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context.ports);
+}
+
+function notRecorded({ started: { job } }: ActiveJob, end: AttemptEnd, why: string, { emit }: Ports): void {
+  emit({ type: "end not recorded", job: job.id, attempt: job.attempts, end, why });
 }
 
 /** What was wrong with what the job said; beside exit 0 an error of its own is no more than that. */
@@ -80,7 +88,8 @@ function settle(active: ActiveJob, { ending, takings, left, cleanUp }: Outcome, 
     programMayTurnUp: context.stays && inputs.context.kind === "definition",
     random: context.ports.random,
   });
-  return left === null ? settlement : judgeStuck(settlement, left);
+  const seenGone = left === null ? settlement : judgeStuck(settlement, left);
+  return foregroundOf(inputs) ? forItsProcess(seenGone) : seenGone;
 }
 
 function attemptEnd(active: ActiveJob, outcome: Outcome): AttemptEnd {

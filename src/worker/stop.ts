@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { StopOrder } from "../process/port.ts";
 
 /** A further signal within so many milliseconds is the same stop: terminals, npm and systemd send several. */
 const SAME_STOP_MS = 2000;
@@ -14,6 +15,7 @@ export class Stop {
   readonly #wake: () => void;
   readonly #asked = Promise.withResolvers<void>();
   #askedAt: number | null = null;
+  #signal: StopOrder["signal"] | null = null;
   readonly #timers: (() => void)[] = [];
   #finishing = false;
   #fault: { readonly of: unknown } | null = null;
@@ -25,9 +27,10 @@ export class Stop {
   }
 
   /** The first is the stop, one soon after is the same, a later one means now. */
-  ask(): "first" | "same" | "now" {
+  ask(signal: StopOrder["signal"] | null = null): "first" | "same" | "now" {
     const now = this.#clock.monotonic();
     if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : "now";
+    this.#signal = signal;
     this.#askedAt = now;
     this.#asked.resolve();
     this.#timers.push(
@@ -57,6 +60,11 @@ export class Stop {
 
   get isAsked(): boolean {
     return this.#askedAt !== null;
+  }
+
+  /** What the jobs are to be sent first; null: each its own stop signal. */
+  get signal(): StopOrder["signal"] | null {
+    return this.#signal;
   }
 
   /** Nothing more is to be taken. */

@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Takings, type TreeExit } from "../process/port.ts";
-import type { CleanUp, Ending } from "../store/job.ts";
+import { foregroundOf, type CleanUp, type Ending } from "../store/job.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
 import { mayBeOfAStop } from "./ending.ts";
 import type { CleanedUp, CleanUpOrder } from "./exit-handlers.ts";
@@ -8,7 +8,7 @@ import { handlerDirectory, launchOf, timeLimit } from "./launch.ts";
 import type { Plan } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import type { RunContext } from "./run.ts";
-import { collect } from "./taking.ts";
+import { collect, NO_TAKINGS } from "./taking.ts";
 
 /** What there is to say of an attempt when nothing of it runs any more. */
 export interface Outcome {
@@ -26,12 +26,12 @@ export interface Outcome {
   readonly cleanUp: CleanUp | null;
 }
 
-const NO_TAKINGS: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
-
 /** After so long a job's pid is written down for whoever looks at it; most jobs have ended by then. */
 const SHOW_PID_AFTER_MS = 200;
 /** systemd signals worker and jobs at once: a job's death by a signal is judged so much later. */
 const STOP_MAY_FOLLOW_MS = 1000;
+/** The same where somebody waits for a command's end: for what is sent to both in one moment. */
+const STOP_MAY_FOLLOW_SOON_MS = 100;
 
 /** Start, supervise, see the tree gone, clean up after it, take in what it left. */
 export async function perform(active: ActiveJob, context: RunContext): Promise<Outcome> {
@@ -71,7 +71,8 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const left = isLeft ? null : await tree.gone(active.stopOrder());
   await explain(active, ending, standing !== null, context);
   const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
-  const takings = await collect(active.started.slot, launch, context.ports);
+  const onFullDisk = foregroundOf(active.started.inputs) ? "give up" : "wait";
+  const takings = await collect(active.started.slot, launch, context.ports, onFullDisk);
   const outputs = [...takings.outputs, ...(cleaned?.outputs ?? [])];
   const cleanUp = cleaned?.cleanUp ?? null;
   return {
@@ -141,7 +142,8 @@ async function explain(active: ActiveJob, ending: Ending, stoodStill: boolean, c
   // Nothing that stands still exits: it had done so before.
   if (stoodStill && ending.kind === "exited") return active.pardon();
   const isUnexplained = active.cause === null && mayBeOfAStop(ending);
-  if (isUnexplained && (await context.stopsWithin(STOP_MAY_FOLLOW_MS))) active.explain("stop");
+  const followMs = foregroundOf(active.started.inputs) ? STOP_MAY_FOLLOW_SOON_MS : STOP_MAY_FOLLOW_MS;
+  if (isUnexplained && (await context.stopsWithin(followMs))) active.explain("stop");
 }
 
 /** The job stands still while its exit handler runs for the first time, and is dead afterwards. */

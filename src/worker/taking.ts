@@ -4,14 +4,23 @@ import type { Ports } from "./ports.ts";
 
 const FULL_DISK_RETRY_MS = 1000;
 
-/** On a full disk what the job left waits where it is. */
-export async function collect(slot: Slot, launch: Launch, { clock, emit }: Ports): Promise<Takings> {
+export const NO_TAKINGS: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
+
+/** On a full disk what the job left waits where it is; or is given up, with a warning, where somebody waits for us. */
+export async function collect(
+  slot: Slot,
+  launch: Launch,
+  { clock, emit }: Ports,
+  onFullDisk: "wait" | "give up" = "wait",
+): Promise<Takings> {
   for (;;) {
     try {
       return slot.collect(launch);
     } catch (error) {
       if (codeOf(error) !== "ENOSPC") throw error;
-      emit({ type: "trouble", what: `the output of job ${launch.job} cannot be kept: ${messageOf(error)}` });
+      const what = `the output of job ${launch.job} cannot be kept: ${messageOf(error)}`;
+      if (onFullDisk === "give up") return { ...NO_TAKINGS, warnings: [what] };
+      emit({ type: "trouble", what });
       await clock.sleep(FULL_DISK_RETRY_MS);
     }
   }

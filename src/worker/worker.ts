@@ -1,5 +1,6 @@
 import { unreachable } from "../errors.ts";
 import type { JobCounts } from "../events.ts";
+import type { StopOrder } from "../process/port.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ExitHandlers } from "./exit-handlers.ts";
 import { waitForLock } from "./locks.ts";
@@ -43,18 +44,18 @@ export class Worker {
     this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
-    this.#exitHandlers = new ExitHandlers(ports, this.#stop);
-    this.#planner = new Planner(settings.definitions, settings.environment);
     this.#idleSince = ports.clock.monotonic();
-    const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs } = settings;
-    const { exitHandlers, planner } = { exitHandlers: this.#exitHandlers, planner: this.#planner };
+    const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
+    const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, this.#stop));
+    const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
     const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs });
-    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, poke: this.#rung, onFault: this.#stop.fault });
+    const { fault: onFault } = this.#stop;
+    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, foreground, poke: this.#rung, onFault });
   }
 
-  /** Asks it to end its jobs and itself; asked again after a while, to do so at once. */
-  stop(why: string): void {
-    const asked = this.#stop.ask();
+  /** Asks it to end its jobs and itself; asked again after a while, at once. The jobs get this signal, else their own. */
+  stop(why: string, signal: StopOrder["signal"] | null = null): void {
+    const asked = this.#stop.ask(signal);
     switch (asked) {
       case "first":
         return this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
@@ -204,16 +205,17 @@ export class Worker {
     };
   }
 
-  /** Slots and lock first: whoever sees the row can tell whether the worker lives. */
+  /** Slots and lock first: whoever sees the row can tell whether the worker lives. The first claim shares its commit. */
   async #begin(): Promise<Lock> {
     const { store, locks, clock, emit } = this.#ports;
-    const { id, host, version, concurrency } = this.#settings;
+    const { id, host, version, concurrency, foreground } = this.#settings;
     const { directory } = this.#slots;
     const lock = locks.tryTake(directory) ?? (await waitForLock(locks, directory, clock));
     for (let index = 0; index < concurrency; index += 1) this.#slots.add();
     const row = { ...host, id, directory, host: host.name, startedAt: clock.now(), version, concurrency };
-    await store.write(() => store.workers.register(row));
-    emit({ type: "worker started", worker: id, concurrency, store: store.location.directory });
+    const registered = store.write(() => store.workers.register(foreground ? { ...row, concurrency: 0 } : row));
+    const started = { type: "worker started", worker: id, concurrency, store: store.location.directory } as const;
+    registered.then(() => emit(started)).catch(this.#stop.fault);
     return lock;
   }
 

@@ -1,27 +1,8 @@
 import { expect, test } from "bun:test";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
-import { codeOf } from "../../src/errors.ts";
 import { eventually, stays } from "../support/eventually.ts";
-import { smallDisk } from "../support/filesystems.ts";
+import { fill, smallDisk } from "../support/filesystems.ts";
 import { forEachForm } from "./forms.ts";
 import { Place, sh } from "./place.ts";
-
-/** Fills a disk with a file, to the last byte; gives the way to make room again. */
-function fill(directory: string): () => void {
-  const path = join(directory, "filler");
-  const descriptor = openSync(path, "w");
-  for (let size = 65_536; size >= 1;) {
-    try {
-      if (writeSync(descriptor, new Uint8Array(size)) < size) size = Math.floor(size / 2);
-    } catch (error) {
-      if (codeOf(error) !== "ENOSPC") throw error;
-      size = Math.floor(size / 2);
-    }
-  }
-  closeSync(descriptor);
-  return () => rmSync(path);
-}
 
 forEachForm("a store whose disk is full", (form) => {
   test("refuses a submit with one sentence and no id, and loses nothing", async () => {

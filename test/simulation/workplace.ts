@@ -134,6 +134,7 @@ export class Workplace {
         unknownAfterMs: UNKNOWN_AFTER_MS,
         definitions: DEFINITIONS,
         environment: {},
+        foreground: false,
         goal,
       },
       {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync } from "node:fs";
-import { messageOf } from "../../src/errors.ts";
+import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { codeOf, messageOf } from "../../src/errors.ts";
 import { temporaryDirectory, type TemporaryDirectory } from "./temporary.ts";
 
 function command(name: string, ...argv: string[]): void {
@@ -30,6 +31,22 @@ export function smallDisk(size: string): SmallDisk {
       directory[Symbol.dispose]();
     },
   };
+}
+
+/** Fills a disk with a file, to the last byte; gives the way to make room again. */
+export function fill(directory: string): () => void {
+  const path = join(directory, "filler");
+  const descriptor = openSync(path, "w");
+  for (let size = 65_536; size >= 1;) {
+    try {
+      if (writeSync(descriptor, new Uint8Array(size)) < size) size = Math.floor(size / 2);
+    } catch (error) {
+      if (codeOf(error) !== "ENOSPC") throw error;
+      size = Math.floor(size / 2);
+    }
+  }
+  closeSync(descriptor);
+  return () => rmSync(path);
 }
 
 /** A directory in which `prepare` has put what it likes, and nothing can be changed any more. */

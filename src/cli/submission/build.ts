@@ -7,7 +7,7 @@ import { limitProblems } from "../../config/problems.ts";
 import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../../config/template.ts";
 import { shown, suggestion } from "../../config/wording.ts";
 import { codeOf, messageOf, usageError } from "../../errors.ts";
-import { submittedEnvironment, type Environment } from "../../process/environment.ts";
+import { foregroundEnvironment, submittedEnvironment, type Environment } from "../../process/environment.ts";
 import type { Context, Inputs, Parameter } from "../../store/job.ts";
 import type { NewJob } from "../../store/submission.ts";
 import { nameOfLimit } from "./limits.ts";
@@ -85,11 +85,14 @@ const LARGE_HINT = "large or binary data goes to the job's stdin (--body-file), 
 
 function limitsOf(request: JobRequest): Limits {
   const executionDuration = seconds(request.executionDurationMs) ?? DEFAULT_LIMITS.executionDuration;
-  const limits = { ...DEFAULT_LIMITS, ...request.limits, executionDuration };
+  const limits = { ...DEFAULT_LIMITS, ...(request.foreground && NEVER_AGAIN), ...request.limits, executionDuration };
   const [problem] = limitProblems(limits);
   if (problem) throw usageError(`\`${problem.path.join(".").replaceAll("_", "-")}\` ${problem.message}`);
   return limits;
 }
+
+/** A job in the foreground is not put back, also where an earlier version of this program has to judge it. */
+const NEVER_AGAIN = { onLost: "fail", onSignal: "fail" } as const satisfies Partial<Limits>;
 
 /** UWS counts whole seconds, and 0 would be no limit. */
 const seconds = (milliseconds: number | null): number | null =>
@@ -98,12 +101,14 @@ const seconds = (milliseconds: number | null): number | null =>
 function commandContext(request: JobRequest, limits: Limits, around: Surroundings): Context {
   const asked = { ...request.environment, ...request.secretEnvironment };
   for (const [name, value] of Object.entries(asked)) checkVariable(name, value);
+  const environmentOf = request.foreground ? foregroundEnvironment : submittedEnvironment;
   return {
     kind: "command",
     cwd: directoryOf(request.cwd, around.cwd),
-    environment: submittedEnvironment(around.environment, asked),
+    environment: environmentOf(around.environment, asked),
     secrets: Object.keys(request.secretEnvironment),
     limits,
+    ...(request.foreground && { foreground: request.foreground }),
     ...(request.exitHandler && { exitHandler: checkedArgv(request.exitHandler, "exit handler") }),
   };
 }

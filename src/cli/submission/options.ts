@@ -1,5 +1,8 @@
 import type { VerbOption } from "../verb.ts";
+import { optionForm } from "../arguments.ts";
 import { LIMIT_OPTIONS } from "./limits.ts";
+
+const RUN_ID: VerbOption = ["--run-id <text>", "a label of your own"];
 
 /** What is said of a job, whatever it runs. */
 export const JOB_OPTIONS: readonly VerbOption[] = [
@@ -13,7 +16,7 @@ export const JOB_OPTIONS: readonly VerbOption[] = [
   ["--after <id>", "only when that job has completed; may be repeated"],
   ["--dedupe <key>", "not beside a job of the same key that has not been started"],
   ["--hold", "wait for `reeve start`"],
-  ["--run-id <text>", "a label of your own"],
+  RUN_ID,
   ["--execution-duration <duration>", "the running time of all attempts together (no limit)"],
 ];
 
@@ -24,4 +27,13 @@ export const COMMAND_OPTIONS: readonly VerbOption[] = [
   ["--cwd <dir>", "where the command runs (here)"],
   ["--exit-handler <word>", "what cleans up after it: a program, then its arguments, an option each"],
   ...LIMIT_OPTIONS,
+];
+
+/** They are about a queue, or about more than one worker. */
+const OF_THE_QUEUE = new Set(["max-attempts", "max-lost", "finish-timeout", "term-exit-zero", "outlive"]);
+
+/** The same for a command in the foreground. */
+export const FOREGROUND_OPTIONS: readonly VerbOption[] = [
+  RUN_ID,
+  ...COMMAND_OPTIONS.filter(([flags]) => !OF_THE_QUEUE.has(optionForm(flags).name)),
 ];

@@ -1,5 +1,6 @@
 import type { Limits } from "../../config/definition.ts";
 import type { GivenParameter } from "../../config/parameters.ts";
+import type { Foreground } from "../../store/job.ts";
 
 /** One job as it is asked for, by options or by a line of a batch. Null: not said. */
 export interface JobRequest {
@@ -26,6 +27,8 @@ export interface JobRequest {
   exitHandler: string[] | null;
   /** Those that were set. */
   limits: Partial<Limits>;
+  /** It is to run in this process; null: it is to be queued. */
+  foreground: Foreground | null;
 }
 
 export const emptyRequest = (): JobRequest => ({
@@ -49,4 +52,5 @@ export const emptyRequest = (): JobRequest => ({
   cwd: null,
   exitHandler: null,
   limits: {},
+  foreground: null,
 });

@@ -1,0 +1,98 @@
+import { fstatSync } from "node:fs";
+import { systemClock } from "../clock.ts";
+import type { Configuration } from "../config/definition.ts";
+import { codeOf, usageError } from "../errors.ts";
+import { runtime } from "../runtime/index.ts";
+import type { Store } from "../store/store.ts";
+import type { NewJob } from "../store/submission.ts";
+import { readDocument } from "../uws/document.ts";
+import { STAY, type WorkerSettings } from "../worker/ports.ts";
+import { helpHint } from "./arguments.ts";
+import { locateStore, openStore, readConfiguration } from "./context.ts";
+import { dieAs } from "./dying.ts";
+import type { WayOut } from "./foreground-end.ts";
+import { Foreground } from "./foreground.ts";
+import { ForwardedSignals } from "./forwarded-signals.ts";
+import { newId } from "./ids.ts";
+import type { Invocation, Options } from "./invocation.ts";
+import { newJob } from "./submission/build.ts";
+import { requestOf } from "./submission/flags.ts";
+import { thisWorker } from "./this-worker.ts";
+
+/** `reeve run`: one command here and now, supervised and recorded. This process ends as the command does. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { options } = invocation;
+  const configuration = await readConfiguration(options);
+  const job = jobOf(invocation, configuration);
+  const way = await perform(job, configuration, options);
+  return "code" in way ? way.code : dieAs(way.signal, runtime.libc());
+}
+
+async function perform(job: NewJob, configuration: Configuration, options: Options): Promise<WayOut> {
+  const signals = new ForwardedSignals();
+  const store = openStore(locateStore(options, configuration), configuration);
+  try {
+    const settings = settingsOf(job, configuration, options);
+    const { containment } = configuration.worker;
+    const foreground = new Foreground({ job, settings, containment, store, signals });
+    return await foreground.run(() => (options.flag("json") ? documentOf(store, job) : null));
+  } finally {
+    store.close();
+    signals.remove();
+  }
+}
+
+function jobOf(invocation: Invocation, { definitions }: Configuration): NewJob {
+  const { options, args, command } = invocation;
+  if (args.length > 0 || command.length === 0) {
+    throw usageError("`reeve run` takes its command after `--`", "reeve run --timeout 10m -- make test");
+  }
+  const direct = options.flag("direct");
+  if (direct) refuseBesideDirect(options);
+  const asked = requestOf(invocation, process.env);
+  const limits = { output: isOneStream() ? ("log" as const) : ("separate" as const), ...asked.limits };
+  const now = systemClock.now();
+  const around = { definitions, environment: process.env, cwd: process.cwd(), now, newId, idOf: () => "" };
+  return newJob({ ...asked, limits, foreground: { direct } }, around);
+}
+
+/** What is not kept needs no manner of keeping it. */
+function refuseBesideDirect(options: Options): void {
+  const beside = ["output", "output-limit", "timestamps"].find((name) => options.has(name));
+  if (beside !== undefined) throw usageError(`--${beside} means nothing beside --direct`, helpHint("run"));
+}
+
+/**
+ * Whether our stdout and stderr lead to the same place (a terminal, `2>&1`): nobody can tell them apart there, and one
+ * log keeps the order in which they were written.
+ */
+function isOneStream(): boolean {
+  try {
+    const [out, error] = [fstatSync(1), fstatSync(2)];
+    return out.dev === error.dev && out.ino === error.ino;
+  } catch (error) {
+    if (codeOf(error) === "EBADF") return false;
+    throw error;
+  }
+}
+
+/** What is kept of the stop budget beside the grace that was asked for: to kill, to record, to show what was written. */
+const RESERVE_MS = 3000;
+
+function settingsOf(job: NewJob, { worker, definitions }: Configuration, options: Options): WorkerSettings {
+  const graceMs = job.context.kind === "command" && options.has("grace") ? job.context.limits.graceMs : 0;
+  return {
+    ...thisWorker(),
+    concurrency: 1,
+    recoveryIntervalMs: worker.recoveryIntervalMs,
+    stopBudgetMs: Math.max(worker.stopBudgetMs, graceMs + RESERVE_MS),
+    definitions,
+    goal: { ...STAY, maxJobs: 1 },
+    foreground: true,
+  };
+}
+
+function documentOf(store: Store, { id }: NewJob): string | null {
+  const job = store.jobs.byId(id);
+  return job ? JSON.stringify(readDocument(store, job)) : null;
+}
