@@ -11,7 +11,7 @@ const LOCK_SH = 1;
 const LOCK_NB = 4;
 
 /** Whether a worker holds its lock. A shared lock is tried for, so that two who ask do not take each other for one. */
-export function isAlive(worker: WorkerRow, libc: Libc): boolean {
+export function isAlive(worker: Pick<WorkerRow, "directory">, libc: Libc): boolean {
   const descriptor = openLock(worker.directory);
   if (descriptor === undefined) return false;
   const free = libc.flock(descriptor, LOCK_SH | LOCK_NB) === 0;

@@ -226,4 +226,11 @@ export const VERBS: readonly Verb[] = [
     examples: ["reeve check-config --config reeve.toml"],
     load: () => import("./check-config.ts"),
   },
+  {
+    name: "doctor",
+    description: "say what is in force here, what is wrong, and what to do about it",
+    options: [["--prove", "start processes that are hard to kill, and see which are"], JSON_OPTION],
+    examples: ["reeve doctor", "reeve doctor --prove"],
+    load: () => import("./doctor.ts"),
+  },
 ];
