@@ -62,7 +62,8 @@ function wantedOf(context: Context, job: Job, options: Options): Wanted {
 function channelsOf(options: Options, job: Job, mode: () => OutputMode): Channel[] {
   const stream = options.text("stream");
   if (options.flag("exit-handler")) {
-    if (stream !== undefined) throw usageError("--stream and --exit-handler exclude each other");
+    const other = ["stream", "timestamps"].find((name) => options.has(name));
+    if (other !== undefined) throw usageError(`--exit-handler and --${other} exclude each other`);
     return ["exit handler"];
   }
   if (stream === undefined) return mode() === "separate" ? ["output", "errors"] : ["output"];

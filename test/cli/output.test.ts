@@ -193,7 +193,9 @@ test("an exit handler's output is told apart from the job's", async () => {
   const { id } = await work.ended({ outputs });
   expect((await work.reeve("logs", id)).stdout).toBe("of the job\n");
   expect((await work.reeve("logs", "--exit-handler", id)).stdout).toBe("of the handler\n");
-  expect(await work.reeve("logs", "--exit-handler", "--stream", "stdout", id)).toMatchObject({ code: 2 });
+  for (const other of [["--stream", "stdout"], ["--timestamps"]]) {
+    expect(await work.reeve("logs", "--exit-handler", ...other, id)).toMatchObject({ code: 2 });
+  }
 });
 
 test("an exit handler's output is there also when the job wrote nothing, and while it is written", async () => {
