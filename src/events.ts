@@ -5,7 +5,16 @@ export type WorkerEvent =
   | { readonly type: "worker started"; readonly worker: string; readonly concurrency: number; readonly store: string }
   | { readonly type: "worker stopping"; readonly worker: string; readonly why: string }
   | { readonly type: "worker ended"; readonly worker: string; readonly counts: JobCounts }
+  | { readonly type: "left running"; readonly worker: string; readonly jobs: number }
   | { readonly type: "job started"; readonly job: string; readonly attempt: number; readonly pid: number }
+  | {
+      readonly type: "job adopted";
+      readonly job: string;
+      readonly attempt: number;
+      readonly pid: number;
+      /** The worker that it outlived. */
+      readonly from: string;
+    }
   | {
       readonly type: "job ended";
       readonly job: string;

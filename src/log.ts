@@ -90,6 +90,10 @@ export function describe(event: WorkerEvent): Line {
       return info(`worker ended: ${describeCounts(event.counts)}`, event);
     case "job started":
       return { level: "debug", message: `job ${event.job} started (attempt ${event.attempt}, pid ${event.pid})` };
+    case "left running":
+      return info(`${event.jobs} jobs go on without a worker; the next one adopts them`, event);
+    case "job adopted":
+      return info(`job ${event.job} has outlived worker ${event.from} and goes on under this one`, event);
     case "job ended":
       return describeEnd(event);
     case "end not recorded":

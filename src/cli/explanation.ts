@@ -4,6 +4,7 @@ import type { Decision } from "../store/decisions.ts";
 import type { Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import { unmetDependencies } from "../store/reading.ts";
+import type { Store } from "../store/store.ts";
 import { errorSummary } from "../uws/document.ts";
 import type { Context } from "./context.ts";
 import { livingWorkers, takingWorkers } from "./living-workers.ts";
@@ -109,10 +110,13 @@ async function withWorker({ store }: Context, job: Job, now: string[], next: str
   if (job.abortBy !== null) now.push(`${job.abortBy} has asked for its abort.`);
   const workers = await livingWorkers(store);
   if (workers.some(({ id }) => id === job.worker)) return { now, next: [next] };
-  return {
-    now: [...now, "That worker is gone; the next one puts the job in order."],
-    next: workers.length === 0 ? ["reeve work"] : [],
-  };
+  return { now: [...now, withoutWorker(store, job)], next: workers.length === 0 ? ["reeve work"] : [] };
+}
+
+function withoutWorker(store: Store, { id, seq, attempts }: Job): string {
+  const outlives = store.attempts.one(seq, attempts)?.directory === store.location.outlivingAttempt(id, attempts);
+  if (!outlives) return "That worker is gone; the next one puts the job in order.";
+  return "No worker watches it at present: it outlives that one, and the next adopts it.";
 }
 
 function unknown(job: Job): State {

@@ -11,6 +11,7 @@ import { screenOf } from "./render/table.ts";
 import { counted } from "./render/text.ts";
 import { parseTime } from "./times.ts";
 import { print, remark } from "./streams.ts";
+import { remarkOnUnwatched } from "./unwatched.ts";
 
 const DEFAULT_LAST = 50;
 
@@ -37,6 +38,7 @@ async function show({ store, clock }: Context, filter: Filter, options: Options)
   else remark("no jobs");
   if (found.length > jobs.length)
     remark(`only the newest ${counted(jobs.length, "job")}; --last N or --last all shows more`);
+  await remarkOnUnwatched(store, jobs);
   return EXIT.done;
 }
 

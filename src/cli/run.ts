@@ -89,6 +89,7 @@ function settingsOf(job: NewJob, { worker, definitions }: Configuration, options
     definitions,
     goal: { ...STAY, maxJobs: 1 },
     foreground: true,
+    endsOutliving: true,
   };
 }
 

@@ -20,6 +20,7 @@ import { safe, safeLines, shellLine } from "./render/text.ts";
 import { byteSize, span, timeAndAge } from "./render/times.ts";
 import { formatDuration } from "../config/durations.ts";
 import { print } from "./streams.ts";
+import { remarkOnUnwatched } from "./unwatched.ts";
 
 /** `reeve show`: all that is known of one job. */
 export async function run({ args: [prefix = ""], options }: Invocation): Promise<number> {
@@ -33,6 +34,7 @@ export async function showJob({ store, clock }: Context, job: Job, options: Opti
   const facts = readFacts(store, job);
   if (options.flag("json")) await printJson(jobDocument(facts));
   else await print(page(facts, clock.now(), screenOf(options)));
+  await remarkOnUnwatched(store, [job]);
   return EXIT.done;
 }
 

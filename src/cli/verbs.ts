@@ -68,6 +68,7 @@ export const VERBS: readonly Verb[] = [
       ["--idle-exit <duration>", "exit after so long without a job"],
       ["--max-jobs <n>", "exit after so many jobs"],
       ["--max-time <duration>", "take no more jobs after so long, then stop"],
+      ["--end-outliving", "a stop ends also the jobs that would outlive it"],
       ["--json", "logs as a JSON object per line"],
       QUIET,
     ],

@@ -9,8 +9,8 @@ import { SqliteQueue } from "../queue/sqlite.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 import { KernelLocks } from "../worker/locks.ts";
-import type { Goal, WorkerSettings } from "../worker/ports.ts";
-import { Worker, type WorkerEnd } from "../worker/worker.ts";
+import type { Goal, WorkerEnd, WorkerSettings } from "../worker/ports.ts";
+import { Worker } from "../worker/worker.ts";
 import { forPeople, locateStore, openStore, readConfiguration } from "./context.ts";
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
@@ -86,6 +86,7 @@ function settingsOf(options: Options, configuration: Configuration, goal: Goal):
     definitions,
     goal,
     foreground: false,
+    endsOutliving: options.flag("end-outliving") || worker.endOutliving,
   };
 }
 

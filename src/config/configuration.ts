@@ -88,6 +88,7 @@ function workerSettings(given: ConfigurationTable, environment: ConfigurationSou
     stopBudgetMs: worker.stop_budget ?? (environment["CI"] ? 7000 : 25_000),
     connectTimeoutMs: worker.connect_timeout ?? 60_000,
     containment: containmentOf(environment["REEVE_CONTAINMENT"]) ?? worker.containment ?? "auto",
+    endOutliving: worker.end_outliving ?? false,
   };
 }
 

@@ -203,4 +203,6 @@ export interface WorkerSettings {
   /** Milliseconds without a first success after which store or queue count as out of reach. */
   connectTimeoutMs: number;
   containment: Containment;
+  /** A stop of the worker ends also the jobs that would outlive it. */
+  endOutliving: boolean;
 }

@@ -207,6 +207,7 @@ const configurationTable = table({
       stop_budget: optional(positiveDuration),
       connect_timeout: optional(duration),
       containment: optional(oneOf(CONTAINMENTS)),
+      end_outliving: optional(flag),
     }),
   ),
   queues: optional(named(NAME, NAME_SENTENCE, queue)),

@@ -5,7 +5,6 @@ import type { RunningTree, StopOrder, TreeExit, TreeName } from "./port.ts";
 import { isAlive, readStat } from "./proc.ts";
 import type { ExitRecord, KeptExit } from "./shim.ts";
 import type { SlotFiles } from "./slot-files.ts";
-import type { Supervision } from "./supervisor.ts";
 import { TreeControl } from "./tree-control.ts";
 import type { TreeMarks } from "./tree.ts";
 
@@ -34,14 +33,14 @@ export class AdoptedTree implements RunningTree {
   #cancel: () => void = () => {};
   #isOver = false;
 
-  constructor(found: Found, { clock, census }: Pick<Supervision, "clock" | "census">) {
+  constructor(found: Found, clock: Clock) {
     const { files, marks } = found;
     this.pid = found.pid;
     this.exited = this.#ended.promise;
     this.#found = found;
     this.#clock = clock;
     this.#control = new TreeControl(
-      { files, marks: () => marks, hasKeeper: true, mayHaveLeft: () => census.mayHaveLeft(marks) },
+      { files, marks: () => marks, hasKeeper: true, mayHaveLeft: () => marks.group === null },
       clock,
     );
     this.#look();

@@ -3,12 +3,15 @@ import { AdoptedTree } from "./adopted-tree.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
 import type { DeadAttempt, Remains } from "./port.ts";
 import { hasEnvironment, isAlive, readStat } from "./proc.ts";
-import { ExitRecord, type Kept } from "./shim.ts";
+import { ExitRecord } from "./shim.ts";
 import type { Leader } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { membersOf, type TreeMarks } from "./tree.ts";
 
 type Outlived = Extract<Remains, { kind: "outlived" }>;
+
+/** What a machine sends to all that runs when it is shut down: as lost as what went with the machine. */
+const OF_A_SHUTDOWN = new Set(["SIGTERM", "SIGHUP", "SIGKILL"]);
 
 /** A keeper that was spawned when its worker was killed says who it is within so many milliseconds. */
 const BEGINS_WITHIN_MS = 5000;
@@ -42,25 +45,25 @@ export class Candidate {
     const { clock } = this.#supervision;
     const end = clock.monotonic() + BEGINS_WITHIN_MS;
     for (;;) {
-      const isLeft = membersOf(this.#marks(null)).length > 0;
       const kept = this.#record.read();
-      if (kept.exit !== null || kept.pid !== null) return this.#outlived(kept);
-      if (!isLeft || clock.monotonic() >= end) return null;
+      if (kept.pid !== null) return this.#outlived(kept.pid);
+      if (membersOf(this.#marks(null)).length === 0 || clock.monotonic() >= end) return null;
       await clock.sleep(LOOK_EVERY_MS);
     }
   }
 
-  #outlived(kept: Kept): Outlived | null {
-    const leader = this.#leader(kept.pid ?? 0);
+  #outlived(pid: number): Outlived | null {
+    const leader = this.#leader(pid);
     const lives = isAlive(readStat(leader.pid)) && readStat(leader.pid)?.startTime === leader.startTime;
     // Read again: it may just have ended.
     return lives || this.#record.read().exit !== null ? this.#taken(leader) : null;
   }
 
-  /** How it ended, where that was kept; null: nobody knows. To be asked when nothing of it is left. */
+  /** How it ended of itself, where that was kept; null: nobody knows. To be asked when nothing of it is left. */
   ended(): Outlived | null {
-    const kept = this.#record.read();
-    return kept.exit === null ? null : this.#taken({ pid: kept.pid ?? 0, startTime: 0 });
+    const { pid, exit } = this.#record.read();
+    const isKnown = exit !== null && !OF_A_SHUTDOWN.has(exit.signal ?? "");
+    return isKnown ? this.#taken({ pid: pid ?? 0, startTime: 0 }) : null;
   }
 
   #taken(leader: Leader): Outlived {
@@ -69,7 +72,7 @@ export class Candidate {
     const marks = this.#marks(leader);
     this.#slot.takeOver(marks.group);
     const found = { name: this.#attempt, limits, files, record: this.#record, marks };
-    const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision);
+    const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision.clock);
     return { kind: "outlived", tree, slot: this.#slot };
   }
 

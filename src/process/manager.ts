@@ -2,7 +2,6 @@ import { openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Containment } from "../config/definition.ts";
 import type { Runtime } from "../runtime/port.ts";
-import { Census } from "./census.ts";
 import { chooseGroups } from "./containment.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Orphans } from "./orphans.ts";
@@ -34,7 +33,6 @@ export class ProcessManager implements Processes {
       runtime,
       clock,
       orphans: new Orphans(libc),
-      census: new Census(clock),
       groups: chooseGroups(containment, runtime),
       devNull: openSync("/dev/null", "r"),
       own,

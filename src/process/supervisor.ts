@@ -1,7 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { ResourceUsage, Runtime } from "../runtime/port.ts";
-import type { Census } from "./census.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
@@ -31,7 +30,6 @@ export interface Supervision {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly orphans: Orphans;
-  readonly census: Census;
   /** What children inherit and this process itself must not have. */
   readonly inheritance: Inheritance;
   /** Null: trees have no control groups. */

@@ -4,7 +4,7 @@ import type { CleanUps } from "./clean-ups.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Dependents } from "./dependents.ts";
-import type { AttemptEnd, Job, Settlement } from "./job.ts";
+import { JOB_COLUMNS, type AttemptEnd, type Job, type Settlement } from "./job.ts";
 import { abortedBy, detailOf, exitCodeOf } from "./endings.ts";
 import type { Outputs } from "./outputs.ts";
 
@@ -102,6 +102,25 @@ export class Attempts {
     this.#outputs.replace(job.seq, job.attempts, end.outputs, end.results);
     this.#ended(job.seq, settlement.phase, end.endedAt);
     return settlement;
+  }
+
+  /**
+   * The job goes on with another worker, under a receipt of which the one that it had knows nothing. Null when it is
+   * not what it was.
+   */
+  adopt(job: Job, phase: "EXECUTING" | "SUSPENDED", worker: string, at: number): Job | null {
+    const changed = this.#database.run(
+      `UPDATE jobs SET worker = ?3, receipt = ?4, phase = ?5, error = iif(phase = 'UNKNOWN', NULL, error)
+        WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')`,
+      job.seq,
+      job.receipt,
+      worker,
+      nextReceipt(job.receipt),
+      phase,
+    );
+    if (changed === 0) return null;
+    this.#decisions.add(job.seq, at, "adopted", worker, `attempt ${job.attempts} outlived worker ${job.worker}`);
+    return this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, job.seq) ?? null;
   }
 
   /** Nobody can say whether it still runs; it stays its worker's until somebody can. */
@@ -215,4 +234,10 @@ export class Attempts {
         by,
       );
   }
+}
+
+/** A receipt of the same message, as many times adopted as it says. */
+function nextReceipt(receipt: string | null): string {
+  const [message = "", times = "0"] = (receipt ?? "").split("+");
+  return `${message}+${Number(times) + 1}`;
 }

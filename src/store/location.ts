@@ -23,6 +23,15 @@ export class StoreLocation {
     return join(this.workers, id);
   }
 
+  get outliving(): string {
+    return join(this.directory, "outlive");
+  }
+
+  /** The files of an attempt that goes on when its worker ends, while it runs. */
+  outlivingAttempt(job: string, attempt: number): string {
+    return join(this.outliving, `${job}.${attempt}`);
+  }
+
   /** The files of one job; it comes to be when something is in it. Shards keep directories short. */
   job(id: string): string {
     return join(this.directory, "jobs", id.slice(0, 2), id);

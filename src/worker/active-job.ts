@@ -13,6 +13,17 @@ export interface Started {
   readonly planned: Planned;
   readonly slot: Slot;
   readonly startedAt: number;
+  /** Its files are in a directory of its own, and it may go on when its worker ends. */
+  readonly outlives: boolean;
+  /** Null: this worker starts it. */
+  readonly adopted: Adopted | null;
+}
+
+/** A job that was started by a worker which has ended. */
+export interface Adopted {
+  readonly tree: RunningTree;
+  /** Milliseconds that it ran before. */
+  readonly ranMs: number;
 }
 
 /** What a job has to know of its worker. */
@@ -24,6 +35,8 @@ export interface Surroundings {
   readonly stopSignal: () => StopOrder["signal"] | null;
   /** Has the worker's loop look again. */
   readonly wake: () => void;
+  /** The end of the worker is the end of all its jobs. */
+  readonly endsOutliving: boolean;
 }
 
 /** A job that this worker runs, for those who make it end or stand still. The first cause counts. */
@@ -48,6 +61,7 @@ export class ActiveJob {
     this.started = started;
     this.timers = new Timers(around.clock);
     this.#around = around;
+    if (started.job.phase === "SUSPENDED") this.#standsStill();
   }
 
   get cause(): Cause | null {
@@ -61,6 +75,18 @@ export class ActiveJob {
 
   get isSuspended(): boolean {
     return this.#isSuspended;
+  }
+
+  /** The worker may end before it, which then goes on. What is being ended is not left half-way. */
+  get isLeftAlone(): boolean {
+    const isFree = this.started.outlives && !this.#around.endsOutliving;
+    return isFree && this.#tree !== null && this.#cause === null && !this.#exited;
+  }
+
+  /** It is the next worker's. */
+  letGo(): void {
+    this.timers.cancel();
+    this.#tree?.letGo();
   }
 
   /** Milliseconds of grace never outlast what is left of the stop budget. */
@@ -81,6 +107,7 @@ export class ActiveJob {
 
   /** The worker stops: the job is ended, after the time that it has to finish by itself. */
   endByStop(): boolean {
+    if (this.isLeftAlone) return false;
     // What stands still does not finish.
     if (this.#isSuspended) return this.end("stop");
     const { clock, graceLeft, wake } = this.#around;
@@ -103,8 +130,10 @@ export class ActiveJob {
   }
 
   /** A cause that would have come in time, had the job not been so quick. */
-  explain(cause: Cause): void {
-    this.#cause ??= cause;
+  explain(cause: Cause, by: string | null = null): void {
+    if (this.#cause !== null) return;
+    this.#cause = cause;
+    this.#by = by;
   }
 
   /** It had ended by itself before it could be made to. */
@@ -114,7 +143,7 @@ export class ActiveJob {
 
   /** The worker must end now. */
   kill(): void {
-    if (this.#isKilled) return;
+    if (this.#isKilled || this.isLeftAlone) return;
     this.#isKilled = true;
     this.#tree?.kill();
   }
@@ -140,11 +169,15 @@ export class ActiveJob {
   /** The whole tree stands still, and so does its time. False: it runs no more, or is being ended, or did already. */
   async suspend(): Promise<boolean> {
     if (this.#exited || this.#cause !== null || this.#isSuspended) return false;
-    this.#isSuspended = true;
-    this.timers.pause();
+    this.#standsStill();
     const tree = await this.#begun.promise;
     await tree?.suspend();
     return !this.#exited;
+  }
+
+  #standsStill(): void {
+    this.#isSuspended = true;
+    this.timers.pause();
   }
 
   resume(): boolean {

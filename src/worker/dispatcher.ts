@@ -1,9 +1,10 @@
 import type { JobCounts } from "../events.ts";
 import type { Slot } from "../process/port.ts";
 import type { Message, Request } from "../queue/port.ts";
-import type { AttemptEnd, Inputs, Job, Settlement } from "../store/job.ts";
+import { foregroundOf, type AttemptEnd, type Inputs, type Job, type Settlement } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { ActiveJob, type Started } from "./active-job.ts";
+import { adopt, type Outlived } from "./adoption.ts";
 import { isMissingProgram, isShortOfResources } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
 import type { Plan, Planner } from "./plan.ts";
@@ -30,6 +31,10 @@ export interface DispatcherOptions {
   readonly wake: () => void;
   readonly stop: Stop;
   readonly exitHandlers: ExitHandlers;
+  /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
+  readonly endsOutliving: boolean;
+  /** It was started for one job of its own. */
+  readonly foreground: boolean;
 }
 
 /** Starts without an ending after which a job may be what kills its workers. */
@@ -42,7 +47,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #context: RunContext;
   readonly #pauses: Pauses;
-  readonly #free: Slot[];
+  #free: readonly Slot[];
   readonly #active = new Set<ActiveJob>();
   #started = 0;
 
@@ -66,6 +71,21 @@ export class Dispatcher {
     return this.#active.size;
   }
 
+  /** Those of them that go on when the worker ends. */
+  get leftAlone(): number {
+    return this.#count(({ isLeftAlone }) => isLeftAlone);
+  }
+
+  /** Those of them that must have ended before its goal is reached: of a number to run, not what others began. */
+  get awaited(): number {
+    if (this.#options.maxJobs === null) return this.running;
+    return this.#count(({ isLeftAlone, started }) => !isLeftAlone || started.adopted === null);
+  }
+
+  #count(which: (active: ActiveJob) => boolean): number {
+    return [...this.#active].filter(which).length;
+  }
+
   /** Whether all jobs that may be started have been. */
   get isExhausted(): boolean {
     return this.#mayStart() <= 0;
@@ -82,7 +102,8 @@ export class Dispatcher {
       );
       if (started.length === 0) return any;
       any = true;
-      this.#free.splice(0, started.length);
+      const taken = new Set(started.map(({ slot }) => slot));
+      this.#free = this.#free.filter((slot) => !taken.has(slot));
       this.#started += started.length;
       for (const one of started) this.#start(one);
     }
@@ -96,7 +117,8 @@ export class Dispatcher {
   #room(): number {
     if (this.steering.standsStill || this.#pauses.takesNothing || this.#options.stop.isClosing || this.#runsSuspect())
       return 0;
-    return Math.min(this.#free.length, this.#mayStart());
+    // A job in a directory of its own takes a place, too.
+    return Math.min(this.#free.length, this.#options.slots.length - this.#active.size, this.#mayStart());
   }
 
   /** It is given to an idle worker, and nothing beside it: what happens then is its own doing. */
@@ -116,30 +138,51 @@ export class Dispatcher {
   /** Within the transaction of the claim, and perhaps more than once. */
   #admit(message: Message, index: number): Started {
     const { ports, worker, planner } = this.#options;
-    const slot = this.#free[index];
-    if (!slot) throw new Error("the queue gave more than was asked for");
     const { job } = message;
     const inputs = ports.store.jobs.inputs(job.seq);
     const planned = planner.plan(job, inputs);
+    const outlives = planned.limits.outlive && foregroundOf(inputs) === null;
+    const own = ports.store.location.outlivingAttempt(job.id, job.attempts);
+    const slot = outlives ? ports.processes.outlivingSlot(own) : this.#free[index];
+    if (!slot) throw new Error("the queue gave more than was asked for");
     const at = ports.clock.now();
     const { id: messageId, receiveCount } = message;
     ports.store.attempts.begin({ job, worker, directory: slot.directory, messageId, receiveCount, at });
     if (planned.kind === "plan") recordPlan(job, inputs, planned.plan, ports.store);
-    return { message, job, inputs, planned, slot, startedAt: at };
+    return { message, job, inputs, planned, slot, startedAt: at, outlives, adopted: null };
   }
 
-  #start(started: Started): void {
-    const { stop } = this.#options;
-    const { ports, wake } = this.#options;
+  /**
+   * A job that outlived its worker is this one's from now on, also where all places are taken. False: it is left to
+   * the next.
+   */
+  async adopt(dead: Job, outlived: Outlived): Promise<boolean> {
+    const { stop, foreground } = this.#options;
+    const started = stop.isClosing || foreground ? null : await adopt(dead, outlived, this.#options);
+    if (!started) {
+      outlived.tree.letGo();
+      return false;
+    }
+    const { abortBy } = started.job;
+    const active = this.#start(started);
+    // Who asked for it does not know that there was nobody to do it.
+    if (abortBy !== null && outlived.tree.hasEnded()) active.explain("abort", abortBy);
+    return true;
+  }
+
+  #start(started: Started): ActiveJob {
+    const { stop, ports, wake, endsOutliving } = this.#options;
     const active = new ActiveJob(started, {
       clock: ports.clock,
       graceLeft: () => stop.graceLeftMs,
       stopSignal: () => stop.signal,
       wake,
+      endsOutliving,
     });
     this.#active.add(active);
     if (stop.isAsked) active.endByStop();
     run(active, this.#context).catch((error: unknown) => this.#abandon(active, error));
+    return active;
   }
 
   /** What is left of it is for the next worker's recovery, since this one cannot go on. */
@@ -152,7 +195,8 @@ export class Dispatcher {
   #vacate(active: ActiveJob, outcome: Outcome): void {
     const { started } = active;
     this.#active.delete(active);
-    this.#free.push(outcome.left === null && !outcome.isLeft ? started.slot : this.#options.newSlot());
+    const isInUse = outcome.left !== null || outcome.isLeft;
+    if (!started.outlives) this.#free = [...this.#free, isInUse ? this.#options.newSlot() : started.slot];
     const { definition } = started.job;
     const isAwaited = this.#options.stays && definition !== null;
     if (isShortOfResources(outcome.ending)) this.#pauses.takeNothing(outcome.ending);
@@ -162,17 +206,25 @@ export class Dispatcher {
   }
 
   #ended({ started }: ActiveJob, end: AttemptEnd, settlement: Settlement): void {
-    const { job, startedAt } = started;
-    this.#count(settlement);
+    const { job, startedAt, slot, outlives } = started;
+    if (outlives) slot.close();
+    this.#tally(settlement);
     const ranMs = end.ranMs ?? Math.max(0, end.endedAt - startedAt);
     this.#options.ports.emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs });
     this.#options.wake();
   }
 
-  #count({ phase }: Settlement): void {
+  #tally({ phase }: Settlement): void {
     if (phase === "COMPLETED") this.counts.completed += 1;
     else if (phase === "ERROR" || phase === "ABORTED") this.counts.failed += 1;
     else this.counts.putBack += 1;
+  }
+
+  /** What goes on without this worker is none of its business any more. Gives how many these are. */
+  letGo(): number {
+    const left = [...this.#active].filter(({ isLeftAlone }) => isLeftAlone);
+    for (const active of left) active.letGo();
+    return left.length;
   }
 
   killAll(): void {

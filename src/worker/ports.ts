@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
-import type { Emit } from "../events.ts";
+import type { Emit, JobCounts } from "../events.ts";
 import type { Processes } from "../process/port.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Store } from "../store/store.ts";
@@ -52,6 +52,8 @@ export interface WorkerSettings {
   readonly goal: Goal;
   /** It was started for one job of its own: what does not concern that is done only if there is time. */
   readonly foreground: boolean;
+  /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
+  readonly endsOutliving: boolean;
 }
 
 /** When a worker ends by itself; with none of these it stays. */
@@ -70,4 +72,10 @@ export const STAY: Goal = { drain: false, whenEmpty: false, maxJobs: null, maxTi
 export function stays(goal: Goal): boolean {
   const limits = [goal.maxJobs, goal.maxTimeMs, goal.idleExitMs];
   return !goal.drain && !goal.whenEmpty && limits.every((limit) => limit === null);
+}
+
+export interface WorkerEnd {
+  readonly counts: JobCounts;
+  /** Whether there was anything to run. */
+  readonly ranAny: boolean;
 }

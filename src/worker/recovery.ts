@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import type { DeadAttempt, Remains } from "../process/port.ts";
 import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement } from "../store/job.ts";
 import type { WorkerRow } from "../store/workers.ts";
+import type { Outlived } from "./adoption.ts";
 import { forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
@@ -14,9 +15,14 @@ export interface RecoveryOptions {
   readonly worker: string;
   readonly planner: Planner;
   readonly exitHandlers: ExitHandlers;
+  /** Takes over a job that outlived its worker. False: it is left to the next one. */
+  readonly adopt: (job: Job, outlived: Outlived) => Promise<boolean>;
   /** Milliseconds after which a job of which nothing can be known is given up. */
   readonly unknownAfterMs: number;
 }
+
+/** What became of one job. Left: nothing can be said of it yet, or nothing done. */
+type Recovered = "recovered" | "adopted" | "left";
 
 /**
  * Cleans up after workers that are dead: their lock can be taken. Whoever takes it recovers alone; a crash in the
@@ -49,10 +55,11 @@ export class Recovery {
   async #recover(dead: WorkerRow): Promise<void> {
     const { store, emit } = this.#options.ports;
     const jobs = store.workers.jobsOf(dead.id);
-    const left = await this.#recoverAll(jobs, dead);
-    if (jobs.length > 0) emit({ type: "recovered", worker: dead.id, jobs: jobs.length - left.filter(Boolean).length });
+    const done = await this.#recoverAll(jobs, dead);
+    const recovered = done.filter((one) => one === "recovered").length;
+    if (recovered > 0) emit({ type: "recovered", worker: dead.id, jobs: recovered });
     // What is unknown is looked at again with the next pass, and needs the slots until then.
-    if (left.includes(true)) return;
+    if (done.includes("left")) return;
     await store.write(() => {
       store.workers.unregister(dead.id);
       store.wakeWorkers();
@@ -60,7 +67,7 @@ export class Recovery {
   }
 
   /** All have been seen to before the dead worker's lock is given up, whatever goes wrong with one. */
-  async #recoverAll(jobs: readonly Job[], dead: WorkerRow): Promise<boolean[]> {
+  async #recoverAll(jobs: readonly Job[], dead: WorkerRow): Promise<Recovered[]> {
     const ends = await Promise.allSettled(jobs.map((job) => this.#recoverJob(job, dead)));
     return ends.map((end) => {
       if (end.status === "rejected") throw end.reason;
@@ -68,33 +75,38 @@ export class Recovery {
     });
   }
 
-  /** True: nothing can be said of it yet. */
-  async #recoverJob(job: Job, dead: WorkerRow): Promise<boolean> {
+  async #recoverJob(job: Job, dead: WorkerRow): Promise<Recovered> {
     const remains = await this.#remains(job, dead);
-    if (remains.kind === "outlived") throw new Error(`job ${job.id} was to be ended, and was not`);
-    if (remains.kind === "gone") {
-      return this.#recoverGone(job, remains, dead);
-    }
+    if (remains.kind === "outlived") return this.#adopt(job, remains, dead);
+    if (remains.kind === "gone") return this.#recoverGone(job, remains, dead);
     const since = this.#options.ports.store.attempts.unknownSince(job);
     if (since !== null && this.#options.ports.clock.now() - since >= this.#options.unknownAfterMs) {
       await this.#recordLost(job, { ...NOTHING_LEFT, pid: null }, remains.what, null);
-      return false;
+      return "recovered";
     }
     await this.#recordUnknown(job, remains.what, since !== null);
-    return true;
+    return "left";
   }
 
-  async #recoverGone(job: Job, remains: Gone, dead: WorkerRow): Promise<boolean> {
+  async #adopt(job: Job, outlived: Outlived, dead: WorkerRow): Promise<Recovered> {
+    const handlerLeft = await this.#endHandler(job, dead);
+    if (handlerLeft === null) return (await this.#options.adopt(job, outlived)) ? "adopted" : "left";
+    outlived.tree.letGo();
+    await this.#recordUnknown(job, handlerLeft, job.phase === "UNKNOWN");
+    return "left";
+  }
+
+  async #recoverGone(job: Job, remains: Gone, dead: WorkerRow): Promise<Recovered> {
     const handlerLeft = await this.#endHandler(job, dead);
     if (handlerLeft !== null) {
       await this.#recordUnknown(job, handlerLeft, job.phase === "UNKNOWN");
-      return true;
+      return "left";
     }
     const cleaned = await this.#cleanUp(job, dead);
     // A stop of this worker cut it short: it is left to the next one as it was found.
-    if (cleaned?.cleanUp.outcome === "owed") return true;
+    if (cleaned?.cleanUp.outcome === "owed") return "left";
     await this.#recordLost(job, remains, null, cleaned);
-    return false;
+    return "recovered";
   }
 
   /** Ends an exit handler that the dead worker had begun. Null when nothing of it is left, else what is. */
@@ -104,7 +116,7 @@ export class Recovery {
     if ((store.cleanUps.of(job.seq, attempt)?.tries ?? 0) === 0) return null;
     const tree = this.#deadAttempt(job, dead);
     const directory = handlerDirectory(tree.directory);
-    const remains = await this.#end({ ...tree, attempt, directory, role: "exit handler" });
+    const remains = await this.#end({ ...tree, attempt, directory, role: "exit handler", mayGoOn: false });
     return remains.kind === "unknown" ? remains.what : null;
   }
 
@@ -138,16 +150,17 @@ export class Recovery {
 
   #deadAttempt(job: Job, dead: WorkerRow): DeadAttempt {
     const { store } = this.#options.ports;
-    const attempt = store.attempts.one(job.seq, job.attempts);
+    const directory = store.attempts.one(job.seq, job.attempts)?.directory ?? dead.directory;
     const limits = this.#options.planner.limits(job, store.jobs.inputs(job.seq));
     return {
       job: job.id,
       attempt: job.attempts,
-      directory: attempt?.directory ?? dead.directory,
+      directory,
       jobDirectory: store.location.job(job.id),
       role: "job",
       limits,
-      mayGoOn: false,
+      // As it was started, whatever this worker knows of its definition.
+      mayGoOn: directory === store.location.outlivingAttempt(job.id, job.attempts),
       bootId: dead.bootId,
       pidNamespace: dead.pidNamespace,
       workerWasInit: dead.pid === 1,

@@ -55,21 +55,21 @@ interface Work {
 async function supervise(active: ActiveJob, tree: RunningTree, work: Work, context: RunContext): Promise<Outcome> {
   const { launch } = work;
   const { clock, emit } = context.ports;
-  const begun = clock.monotonic();
-  emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
+  const begun = clock.monotonic() - (active.started.adopted?.ranMs ?? 0);
+  if (!active.started.adopted) emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
   watchTime(active, tree, context);
   const standing =
     (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
   const exit = await tree.exited;
   if (exit.outOfMemory === "limit" && exit.code !== 0) active.explain("memory");
   active.exited();
-  const endedAt = clock.now();
-  const ranMs = Math.round(clock.monotonic() - begun - active.timers.pausedMs);
+  const endedAt = endOf(active, exit, clock.now());
+  const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - active.timers.pausedMs - (clock.now() - endedAt)));
   const ending = endingOf(exit);
   const isLeft = launch.limits.keepDescendants && active.cause === null && ending.kind === "exited";
   if (isLeft) tree.leave();
   const left = isLeft ? null : await tree.gone(active.stopOrder());
-  await explain(active, ending, standing !== null, context);
+  await explain(active, { ending, endedAt }, standing !== null, context);
   const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
   const onFullDisk = foregroundOf(active.started.inputs) ? "give up" : "wait";
   const takings = await collect(active.started.slot, launch, context.ports, onFullDisk);
@@ -110,7 +110,8 @@ function unplannedEnding(planned: Exclude<Started["planned"], { kind: "plan" }>)
 
 function start(active: ActiveJob, launch: Launch): RunningTree | SpawnFailed {
   try {
-    const tree = active.started.slot.start(launch);
+    const { slot, adopted } = active.started;
+    const tree = adopted?.tree ?? slot.start(launch);
     active.begun(tree);
     return tree;
   } catch (error) {
@@ -128,8 +129,13 @@ function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext):
     shown.catch((error: unknown) => emit({ type: "trouble", what: messageOf(error) }));
   });
   const { milliseconds, cause } = timeLimit(active.started);
-  if (Number.isFinite(milliseconds)) active.timers.after(milliseconds, () => active.end(cause));
+  const left = milliseconds - (active.started.adopted?.ranMs ?? 0);
+  if (Number.isFinite(left)) active.timers.after(Math.max(0, left), () => active.end(cause));
 }
+
+/** What was written down of it, as long as that can be true: files have the time of a coarser clock. */
+const endOf = ({ started }: ActiveJob, { endedAt }: TreeExit, now: number): number =>
+  Math.min(now, Math.max(started.startedAt, endedAt ?? now));
 
 function endingOf(exit: TreeExit): Ending {
   if (exit.failure) return { kind: "spawn failed", errno: "EINVAL", message: messageOf(exit.failure) };
@@ -138,12 +144,18 @@ function endingOf(exit: TreeExit): Ending {
 }
 
 /** Finds out whether it was a stop of the worker, where the job itself does not show it. */
-async function explain(active: ActiveJob, ending: Ending, stoodStill: boolean, context: RunContext): Promise<void> {
+async function explain(
+  active: ActiveJob,
+  { ending, endedAt }: Pick<Outcome, "ending" | "endedAt">,
+  stoodStill: boolean,
+  context: RunContext,
+): Promise<void> {
   // Nothing that stands still exits: it had done so before.
   if (stoodStill && ending.kind === "exited") return active.pardon();
   const isUnexplained = active.cause === null && mayBeOfAStop(ending);
   const followMs = foregroundOf(active.started.inputs) ? STOP_MAY_FOLLOW_SOON_MS : STOP_MAY_FOLLOW_MS;
-  if (isUnexplained && (await context.stopsWithin(followMs))) active.explain("stop");
+  const patienceMs = endedAt + followMs - context.ports.clock.now();
+  if (isUnexplained && patienceMs > 0 && (await context.stopsWithin(patienceMs))) active.explain("stop");
 }
 
 /** The job stands still while its exit handler runs for the first time, and is dead afterwards. */

@@ -1,22 +1,18 @@
 import { unreachable } from "../errors.ts";
-import type { JobCounts } from "../events.ts";
 import type { StopOrder } from "../process/port.ts";
+import type { Job } from "../store/job.ts";
+import type { Outlived } from "./adoption.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ExitHandlers } from "./exit-handlers.ts";
 import { waitForLock } from "./locks.ts";
+import { GoalWatch } from "./goal.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Planner } from "./plan.ts";
-import { stays, type Lock, type Ports, type WorkerSettings } from "./ports.ts";
+import { stays, type Lock, type Ports, type WorkerEnd, type WorkerSettings } from "./ports.ts";
 import { Recovery } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { Stop } from "./stop.ts";
 import { Wake } from "./wake.ts";
-
-export interface WorkerEnd {
-  readonly counts: JobCounts;
-  /** Whether there was anything to run. */
-  readonly ranAny: boolean;
-}
 
 /** One process that runs jobs. */
 export class Worker {
@@ -24,6 +20,7 @@ export class Worker {
   readonly #ports: Ports;
   readonly #wake: Wake;
   readonly #stop: Stop;
+  readonly #goal: GoalWatch;
   readonly #slots: Slots;
   readonly #planner: Planner;
   readonly #exitHandlers: ExitHandlers;
@@ -34,9 +31,7 @@ export class Worker {
   /** Somebody may have asked for an abort or a suspension since the last look. */
   #maySteer = false;
   #claiming = false;
-  #unwatchJobs: (() => void) | null = null;
   #ranAny = false;
-  #idleSince: number;
 
   constructor(settings: WorkerSettings, ports: Ports) {
     this.#settings = settings;
@@ -44,11 +39,12 @@ export class Worker {
     this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
-    this.#idleSince = ports.clock.monotonic();
+    this.#goal = new GoalWatch(settings.goal, ports, this.#wake.call);
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
     const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, this.#stop));
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
-    const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs });
+    const adopt = this.#adopt;
+    const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs, adopt });
     const { fault: onFault } = this.#stop;
     this.#maintenance = new Maintenance({ ports, recovery, intervalMs, foreground, poke: this.#rung, onFault });
   }
@@ -104,15 +100,20 @@ export class Worker {
   }
 
   /** Whether it ended before the stop's time was over: what that has no time for is left to the next worker. */
-  async #inTime(work: Promise<void>): Promise<boolean> {
+  async #inTime(work: Promise<unknown>): Promise<boolean> {
     let hasEnded = false;
     const ended = work.then(() => {
       hasEnded = true;
       this.#wake.call();
     });
     ended.catch(this.#stop.fault);
-    while (!hasEnded && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
+    await this.#until(() => hasEnded);
     return hasEnded;
+  }
+
+  /** Until it is so, or the stop's time is over. Whatever makes it so wakes us. */
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo() && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
   }
 
   /** Claim, steer, wait. */
@@ -136,6 +137,14 @@ export class Worker {
     this.#poke();
   };
 
+  /** What was asked of the job while it had no worker is done now. */
+  readonly #adopt = async (job: Job, outlived: Outlived): Promise<boolean> => {
+    const isAdopted = (await this.#dispatcher?.adopt(job, outlived)) ?? false;
+    if (isAdopted) this.#goal.worked();
+    this.#rung();
+    return isAdopted;
+  };
+
   /** Beside the loop, since a claim may have to wait for the disk and a stop must not. */
   #claim(dispatcher: Dispatcher): void {
     if (this.#claiming || !this.#mayClaim || !dispatcher.hasRoom) return;
@@ -144,7 +153,7 @@ export class Worker {
     const claimed = dispatcher.topUp().then((any) => {
       this.#claiming = false;
       this.#ranAny ||= any;
-      if (any) this.#idleSince = this.#ports.clock.monotonic();
+      if (any) this.#goal.worked();
       this.#wake.call();
     });
     claimed.catch(this.#stop.fault);
@@ -159,27 +168,12 @@ export class Worker {
 
   #isDone(dispatcher: Dispatcher): boolean {
     if (this.#stop.isOverdue) return true;
-    if (this.#stop.faulted) return dispatcher.running === 0 || !this.#ports.store.isInPlace();
-    if (dispatcher.running > 0) return false;
-    if (this.#stop.isClosing) return true;
-    if (this.#claiming) return false;
+    const isFree = dispatcher.running === dispatcher.leftAlone;
+    if (this.#stop.faulted) return isFree || !this.#ports.store.isInPlace();
+    if (this.#stop.isClosing) return isFree;
+    if (this.#claiming || dispatcher.awaited > 0) return false;
     // Whoever starts nothing more does not look whether there is anything.
-    return dispatcher.isExhausted || (!this.#mayClaim && this.#goalIsReached());
-  }
-
-  #goalIsReached(): boolean {
-    const { drain, whenEmpty, idleExitMs } = this.#settings.goal;
-    if (whenEmpty && this.#maintenance.hasRecovered) return true;
-    if (drain && this.#maintenance.hasRecovered && this.#isDrained()) return true;
-    return idleExitMs !== null && this.#ports.clock.monotonic() - this.#idleSince >= idleExitMs;
-  }
-
-  #isDrained(): boolean {
-    const { queue, store } = this.#ports;
-    if (queue.isDrained()) return true;
-    // Whether other workers are done shows only in their jobs.
-    this.#unwatchJobs ??= store.watch("jobs", this.#wake.call);
-    return false;
+    return dispatcher.isExhausted || (!this.#mayClaim && this.#goal.isReached(this.#maintenance.hasRecovered));
   }
 
   /** Milliseconds until something is due that nobody will wake us for. */
@@ -188,9 +182,7 @@ export class Worker {
     const { clock, queue } = this.#ports;
     const due = queue.nextDue();
     const untilDue = due === null ? Number.POSITIVE_INFINITY : due - clock.now();
-    const { idleExitMs } = this.#settings.goal;
-    const untilExit = idleExitMs === null ? Number.POSITIVE_INFINITY : this.#idleSince + idleExitMs - clock.monotonic();
-    return Math.max(0, Math.min(untilDue, untilExit));
+    return Math.max(0, Math.min(untilDue, this.#goal.untilIdleExitMs));
   }
 
   #watch(): () => void {
@@ -201,7 +193,7 @@ export class Worker {
     return () => {
       unwatch();
       cancel?.();
-      this.#unwatchJobs?.();
+      this.#goal.close();
     };
   }
 
@@ -232,19 +224,25 @@ export class Worker {
       wake: this.#wake.call,
       stop: this.#stop,
       exitHandlers: this.#exitHandlers,
+      endsOutliving: this.#settings.endsOutliving,
+      foreground: this.#settings.foreground,
     });
   }
 
-  /** What is not in order is left as it is, for the next worker's recovery. */
+  /** What is not in order is left as it is, for the next worker's recovery; so is what goes on. */
   async #end(dispatcher: Dispatcher): Promise<void> {
     const { store, processes, emit } = this.#ports;
     const { id } = this.#settings;
-    if (!this.#stop.faulted && dispatcher.running === 0) {
-      await processes.sweep();
-      // On a full disk this waits behind the ends of the jobs.
-      if (await this.#inTime(store.write(() => store.workers.unregister(id)))) this.#slots.remove();
+    const left = dispatcher.letGo();
+    await this.#until(() => dispatcher.running === left);
+    if (!this.#stop.faulted && dispatcher.running === left) {
+      if (left === 0) await processes.sweep();
+      // This waits behind the ends of the jobs, on a full disk for long.
+      const isWritten = await this.#inTime(store.write(() => left === 0 && store.workers.unregister(id)));
+      if (isWritten && left === 0) this.#slots.remove();
     }
     if (this.#stop.faulted) throw this.#stop.faulted.of;
+    if (left > 0) emit({ type: "left running", worker: id, jobs: left });
     emit({ type: "worker ended", worker: id, counts: dispatcher.counts });
   }
 }

@@ -15,6 +15,7 @@ const configurationOf = (one: Definition): Configuration => ({
     stopBudgetMs: 25_000,
     connectTimeoutMs: 60_000,
     containment: "auto",
+    endOutliving: false,
   },
   queues: new Map(),
   definitions: new Map([[one.name, one]]),

@@ -36,6 +36,7 @@ describe("which file is read", () => {
         stopBudgetMs: 25_000,
         connectTimeoutMs: 60_000,
         containment: "auto",
+        endOutliving: false,
       },
       queues: new Map(),
       definitions: new Map(),
@@ -214,7 +215,8 @@ describe("what it says", () => {
       recovery_interval = "1s"
       stop_budget = "20s"
       connect_timeout = 0
-      containment = "marks"`);
+      containment = "marks"
+      end_outliving = true`);
     expect(store).toEqual({ path: "/var/lib/reeve", durability: "normal" });
     expect(worker).toEqual({
       concurrency: 3,
@@ -222,6 +224,7 @@ describe("what it says", () => {
       stopBudgetMs: 20_000,
       connectTimeoutMs: 0,
       containment: "marks",
+      endOutliving: true,
     });
   });
 

@@ -446,6 +446,16 @@ describe("the end of a job that nobody can see any more", () => {
     expect(textsOf(slot.collect(at.launch).outputs)).toEqual({ log: "said\n" });
   });
 
+  test("is lost where the shutdown of the machine may have brought it", async () => {
+    using at = crash({ limits: OUTLIVING });
+    const { pid } = await at.worker("echo said; kill -TERM $$");
+    await eventually("it has ended", () => !isLiving(pid));
+    await at.killWorker();
+    const remains = await at.recover({ bootId: "of an earlier boot" });
+    expect(remains).toMatchObject({ kind: "gone", pid });
+    expect(textsOf(remains.kind === "gone" ? remains.takings.outputs : [])).toEqual({ log: "said\n" });
+  });
+
   test("is unknown in a pid namespace that may still have a process of it", async () => {
     using at = crash({ limits: OUTLIVING });
     const { pid } = await at.worker("exit 3");

@@ -135,6 +135,7 @@ export class Workplace {
         definitions: DEFINITIONS,
         environment: {},
         foreground: false,
+        endsOutliving: false,
         goal,
       },
       {

@@ -1,0 +1,49 @@
+import type { Goal, Ports } from "./ports.ts";
+
+/** Whether a worker has done what it was started for. Asked when nothing runs. */
+export class GoalWatch {
+  readonly #goal: Goal;
+  readonly #ports: Pick<Ports, "store" | "queue" | "clock">;
+  readonly #wake: () => void;
+  #unwatchJobs: (() => void) | null = null;
+  #idleSince: number;
+
+  constructor(goal: Goal, ports: Pick<Ports, "store" | "queue" | "clock">, wake: () => void) {
+    this.#goal = goal;
+    this.#ports = ports;
+    this.#wake = wake;
+    this.#idleSince = ports.clock.monotonic();
+  }
+
+  /** It has something to do. */
+  worked(): void {
+    this.#idleSince = this.#ports.clock.monotonic();
+  }
+
+  /** `hasRecovered`: whether the dead that were there at its start have been seen to. */
+  isReached(hasRecovered: boolean): boolean {
+    const { drain, whenEmpty } = this.#goal;
+    if (whenEmpty && hasRecovered) return true;
+    if (drain && hasRecovered && this.#isDrained()) return true;
+    return this.untilIdleExitMs <= 0;
+  }
+
+  /** Milliseconds for which nothing must come to do. */
+  get untilIdleExitMs(): number {
+    const { idleExitMs } = this.#goal;
+    if (idleExitMs === null) return Number.POSITIVE_INFINITY;
+    return this.#idleSince + idleExitMs - this.#ports.clock.monotonic();
+  }
+
+  #isDrained(): boolean {
+    const { queue, store } = this.#ports;
+    if (queue.isDrained()) return true;
+    // Whether other workers are done shows only in their jobs.
+    this.#unwatchJobs ??= store.watch("jobs", this.#wake);
+    return false;
+  }
+
+  close(): void {
+    this.#unwatchJobs?.();
+  }
+}
