@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { bootId, pidNamespace } from "../process/proc.ts";
+import { randomHex } from "../process/random.ts";
 import type { WorkerSettings } from "../worker/ports.ts";
 import { VERSION } from "./version.ts";
 
@@ -11,7 +11,7 @@ const UNKNOWN_AFTER_MS = 3_600_000;
 export function thisWorker(): Pick<WorkerSettings, "id" | "version" | "host" | "unknownAfterMs" | "environment"> {
   const name = hostname();
   return {
-    id: `${name.slice(0, 40).replaceAll(/[^A-Za-z0-9.-]/g, "-")}-${randomBytes(5).toString("hex")}`,
+    id: `${name.slice(0, 40).replaceAll(/[^A-Za-z0-9.-]/g, "-")}-${randomHex(5)}`,
     version: VERSION,
     host: { name, pid: process.pid, bootId: bootId(), pidNamespace: pidNamespace() },
     unknownAfterMs: UNKNOWN_AFTER_MS,

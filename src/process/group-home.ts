@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { accessSync, closeSync, constants, existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
+import { randomHex } from "./random.ts";
 import type { Libc } from "../runtime/port.ts";
 import { ControlGroup, groupsIn, openDirectory, removeGroups, unlessGone } from "./control-group.ts";
 
@@ -17,7 +17,7 @@ const NAME = /^reeve-[0-9a-f]{12}-\d+$/;
 export class GroupHome {
   readonly directory: string;
   readonly #libc: Libc;
-  readonly #prefix = `reeve-${randomBytes(6).toString("hex")}`;
+  readonly #prefix = `reeve-${randomHex(6)}`;
   #made = 0;
   /** Groups that something still lived in when their slot was done with them. */
   readonly #left = new Set<string>();

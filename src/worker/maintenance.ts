@@ -8,7 +8,7 @@ export interface MaintenanceOptions {
   readonly ports: Ports;
   readonly recovery: Recovery;
   readonly intervalMs: number;
-  /** It is not begun with, and ends nothing when it fails: a command in the foreground has nothing to do with it. */
+  /** Beside a command: it is begun with only where there is something to do, and ends nothing when it fails. */
   readonly foreground: boolean;
   /** After each round: what was put back may be claimed. */
   readonly poke: () => void;
@@ -33,8 +33,14 @@ export class Maintenance {
   }
 
   start(): void {
-    if (this.#options.foreground) this.#later();
+    if (this.#options.foreground && !this.#isNeeded()) this.#later();
     else this.#begin();
+  }
+
+  /** Where nothing but commands in the foreground is ever run, they have to see to it. */
+  #isNeeded(): boolean {
+    const { ports, recovery } = this.#options;
+    return ports.store.forgetting.due(ports.clock.now(), 1).length > 0 || recovery.isNeeded();
   }
 
   #begin(): void {

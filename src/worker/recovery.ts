@@ -3,16 +3,13 @@ import type { DeadAttempt, Remains } from "../process/port.ts";
 import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement } from "../store/job.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import type { Outlived } from "./adoption.ts";
+import { isDead, othersOf, type OneOfMany } from "./others.ts";
 import { forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
 import type { Planner } from "./plan.ts";
-import type { Ports } from "./ports.ts";
 
-export interface RecoveryOptions {
-  readonly ports: Ports;
-  /** The worker that recovers. */
-  readonly worker: string;
+export interface RecoveryOptions extends OneOfMany {
   readonly planner: Planner;
   readonly exitHandlers: ExitHandlers;
   /** Takes over a job that outlived its worker. False: it is left to the next one. */
@@ -38,8 +35,12 @@ export class Recovery {
 
   /** One pass over all workers. */
   async pass(): Promise<void> {
-    const others = this.#options.ports.store.workers.all().filter(({ id }) => id !== this.#options.worker);
-    await Promise.all(others.map((other) => this.#recoverIfDead(other)));
+    await Promise.all(othersOf(this.#options).map((other) => this.#recoverIfDead(other)));
+  }
+
+  /** Whether a pass would find anything to do. */
+  isNeeded(): boolean {
+    return othersOf(this.#options).some((other) => isDead(other, this.#options.ports.locks));
   }
 
   async #recoverIfDead(other: WorkerRow): Promise<void> {

@@ -44,7 +44,7 @@ export class Worker {
     const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, this.#stop));
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
     const adopt = this.#adopt;
-    const recovery = new Recovery({ ports, worker, planner, exitHandlers, unknownAfterMs, adopt });
+    const recovery = new Recovery({ ports, worker, foreground, planner, exitHandlers, unknownAfterMs, adopt });
     const { fault: onFault } = this.#stop;
     this.#maintenance = new Maintenance({ ports, recovery, intervalMs, foreground, poke: this.#rung, onFault });
   }

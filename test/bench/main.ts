@@ -9,11 +9,12 @@ import { idle } from "./rows/idle.ts";
 import { latency } from "./rows/latency.ts";
 import { million } from "./rows/million.ts";
 import { output } from "./rows/output.ts";
+import { run } from "./rows/run.ts";
 import { start } from "./rows/start.ts";
 import { throughput } from "./rows/throughput.ts";
 import { Surroundings, type Row } from "./surroundings.ts";
 
-const ROWS: readonly Row[] = [throughput, claim, latency, start, million, output, idle];
+const ROWS: readonly Row[] = [throughput, claim, latency, start, run, million, output, idle];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });

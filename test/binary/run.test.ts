@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -12,6 +13,9 @@ import { Place, sh, type Done, type Manner } from "./place.ts";
 function inShell(place: Place, script: string, args: readonly string[], manner: Manner = {}): Promise<Done> {
   return place.startProgram(["sh", "-c", script, "sh", ...place.form.argv, "run", ...args], manner).ended;
 }
+
+/** Writes down who it is, and stays. */
+const sleeping = (name: string): string[] => sh(`echo $$ > ${name}; exec sleep 1000`);
 
 /** The job of the only run there was. */
 const theJob = async (place: Place) => only(await place.list());
@@ -86,7 +90,7 @@ forEachForm("how `run` ends", (form) => {
       ),
     ]);
     for (const done of [obeys, exits, resists]) {
-      expect(done).toMatchObject({ code: 124, stdout: "", stderr: expect.stringMatching(/^reeve: timed out: .*\n$/) });
+      expect(done).toMatchObject({ code: 124, stdout: "", stderr: expect.stringMatching(/^reeve: timed out: .*\n$/m) });
     }
     expect(place.processes()).toEqual([]);
     const jobs = await place.list();
@@ -102,7 +106,7 @@ forEachForm("how `run` ends", (form) => {
     await place.file("began");
     const { jobId } = await theJob(place);
     await place.ok("abort", jobId);
-    expect(await running.ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/^reeve: aborted by /) });
+    expect(await running.ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/^reeve: aborted by /m) });
     expect(place.processes()).toEqual([]);
     expect(await place.show(jobId)).toMatchObject({ phase: "ABORTED", jobInfo: { signal: "SIGTERM" } });
   });
@@ -408,6 +412,36 @@ forEachForm("the record of a command in the foreground", (form) => {
     const job = await theJob(place);
     expect(job).toMatchObject({ phase: "ERROR", jobInfo: { attempts: [{ ending: "lost" }] } });
     expect(await place.ok("logs", job.jobId)).toBe("said\n");
+  });
+
+  test("of one that was killed is put in order by the next command, too; a worker's jobs are left to workers", async () => {
+    await using place = new Place(form);
+    const running = place.start(["run", ...sleeping("run")]);
+    const pids = [Number(await place.file("run"))];
+    const queued = await place.submit(...sleeping("worker"));
+    const worker = await place.worker();
+    pids.push(Number(await place.file("worker")));
+    for (const one of [running, worker]) {
+      one.signal("SIGKILL");
+      await one.ended;
+    }
+    expect(await place.ok("run", "--", "echo", "next")).toBe("next\n");
+    expect(pids.map(isLiving)).toEqual([false, true]);
+    const jobs = await place.list();
+    expect(jobs.map(({ phase }) => phase)).toEqual(["COMPLETED", "EXECUTING", "ERROR"]);
+    expect(jobs[1]?.jobId).toBe(queued);
+  });
+
+  test("is forgotten when its time has come, where nothing but `run` is ever started", async () => {
+    await using place = new Place(form);
+    await place.ok("run", ...sh("seq 10000"));
+    const { jobId } = await theJob(place);
+    const database = new Database(`${place.store}/reeve.db`);
+    database.run("UPDATE jobs SET destruction = 1");
+    database.close();
+    await place.ok("run", "--", "true");
+    expect((await theJob(place)).jobId).not.toBe(jobId);
+    expect(existsSync(`${place.store}/jobs/${jobId.slice(0, 2)}/${jobId}`)).toBe(false);
   });
 
   test("leaves nothing behind but itself", async () => {
