@@ -10,6 +10,7 @@ export class ControlGroup {
   readonly path: string;
   #directory: number | null = null;
   #events: number | null = null;
+  #isSpent = false;
 
   constructor(path: string) {
     this.path = path;
@@ -30,8 +31,12 @@ export class ControlGroup {
     return this.#state().startsWith("populated 1");
   }
 
-  /** Whether it is there, and a job can be started in it: nothing is left there, and nothing would be frozen. */
+  /**
+   * Whether it is there, and a job can be started in it: nothing is left there, nothing would be frozen, and it was
+   * never killed. Since Linux 6.14 what is started by clone3(2) in a group that was killed before dies at once.
+   */
   isFresh(): boolean {
+    if (this.#isSpent) return false;
     const state = this.#state();
     return state.startsWith("populated 0") && !state.includes("frozen 1");
   }
@@ -51,8 +56,14 @@ export class ControlGroup {
     return this.isPopulated() ? pidsBelow(this.path) : [];
   }
 
+  /** It may have been killed: no other job is to be started in it. */
+  spend(): void {
+    this.#isSpent = true;
+  }
+
   /** KILL to all in it and below it, also to what is just being forked. */
   kill(): void {
+    this.spend();
     unlessGone(() => write(join(this.path, "cgroup.kill"), "1"));
   }
 

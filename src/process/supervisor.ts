@@ -130,6 +130,8 @@ export class ProcessTree implements RunningTree {
     this.#main = spawn(launch, place, supervision, (exit) => {
       this.#exited = true;
       supervision.orphans.left(this.pid);
+      // A job with the rights to it may have killed its own group.
+      if (exit.signal === "SIGKILL") this.#main.group?.spend();
       const kept = record?.read().exit;
       const usage = exit.usage && withoutOurPeak(exit.usage);
       if (!this.#isLetGo) ended.resolve({ ...exit, ...(kept && { code: kept.code, signal: kept.signal }), usage });

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import { chooseGroups } from "../../src/process/containment.ts";
 import { GroupHome } from "../../src/process/group-home.ts";
-import { SpawnFailed } from "../../src/process/port.ts";
+import { type RunningTree, SpawnFailed } from "../../src/process/port.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import type { Runtime } from "../../src/runtime/port.ts";
 import { eventually, within } from "../support/eventually.ts";
@@ -67,6 +67,19 @@ describe.skipIf(!HAS_GROUPS)("a job in a control group", () => {
       await tree.gone(order(0));
     }
     expect(new Set(groups).size).toBe(1);
+  });
+
+  test.each<[name: string, kill: (tree: RunningTree) => void]>([
+    ["was killed by its worker", (tree) => tree.kill()],
+    ["killed its own group", ({ pid }) => writeFileSync(join(groupOf(pid), "cgroup.kill"), "1")],
+  ])("that %s leaves the next job alone", async (_, kill) => {
+    using place = processPlace({ containment: "cgroup" });
+    const tree = place.start("kill -STOP $$");
+    await stoppedItself(tree.pid);
+    kill(tree);
+    expect(await within("it ends", tree.exited)).toMatchObject({ signal: "SIGKILL" });
+    expect(await tree.gone(order(0))).toBeNull();
+    expect((await place.run("exit 3")).exit).toMatchObject({ code: 3, signal: null });
   });
 
   test("that freezes its group dies all the same, and the next job has another", async () => {
