@@ -17,6 +17,7 @@ import { forPeople } from "./context.ts";
 import { remarkOn, wayOut, type CommandEnd, type WayOut } from "./foreground-end.ts";
 import type { ForwardedSignals, Receiver } from "./forwarded-signals.ts";
 import { LiveOutput } from "./live-output.ts";
+import { safe } from "./render/text.ts";
 import type { StopSignal } from "./stop-signals.ts";
 
 const PLAIN = {
@@ -132,8 +133,8 @@ export class Foreground {
   async #show(lastLine: () => string | null): Promise<void> {
     await this.#output.finish();
     const remark = this.#end && remarkOn(this.#end);
-    for (const text of [...this.#remarks, ...(remark === null ? [] : [remark])])
-      await this.#output.say(`reeve: ${text}`);
+    const remarks = [...this.#remarks, ...(remark === null ? [] : [remark])];
+    for (const text of remarks) await this.#output.say(`reeve: ${safe(text)}`);
     const last = lastLine();
     if (last !== null) await this.#output.say(last);
   }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, watch } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, watch } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../errors.ts";
 import type { Runtime } from "../runtime/port.ts";
@@ -21,6 +21,20 @@ const TARGETS: readonly (readonly [OutputFile, 1 | 2])[] = [
 ];
 
 /**
+ * Whether our stdout and stderr lead to the same place (a terminal, `2>&1`): nobody can tell them apart there, and one
+ * log keeps the order in which they were written.
+ */
+export function isOneStream(): boolean {
+  try {
+    const [out, error] = [fstatSync(1), fstatSync(2)];
+    return out.dev === error.dev && out.ino === error.ino;
+  } catch (error) {
+    if (codeOf(error) === "EBADF") return false;
+    throw error;
+  }
+}
+
+/**
  * Copies what a job writes into its files to our own stdout and stderr, as it comes and to the last byte. Each at the
  * pace of its reader: one that is slow holds up neither the job nor the other.
  */
@@ -35,8 +49,8 @@ export class LiveOutput {
   #close: () => void = () => {};
   #ending = false;
   #broken: { readonly by: unknown } | null = null;
-  /** Stderr, as far as it is known. */
-  #endsInLine = true;
+  /** Whether what follows begins a line, as far as it is known. */
+  readonly #endsInLine: Record<1 | 2, boolean> = { 1: true, 2: true };
 
   constructor(write: Write, onBroken: (error: unknown) => void) {
     this.#write = write;
@@ -69,8 +83,9 @@ export class LiveOutput {
 
   /** A line of our own on stderr. Where nobody reads that, there is nobody to tell. */
   async say(line: string): Promise<void> {
-    const begin = this.#endsInLine ? "" : "\n";
+    const begin = this.#endsInLine[2] && (this.#endsInLine[1] || !isOneStream()) ? "" : "\n";
     await this.#pass(new TextEncoder().encode(`${begin}${line}\n`), 2).catch(() => {});
+    this.#endsInLine[1] = true;
   }
 
   /** Bytes of this file that have been passed on, or that nobody waits for any more. */
@@ -101,7 +116,7 @@ export class LiveOutput {
 
   async #pass(bytes: Uint8Array, target: 1 | 2): Promise<void> {
     for (let left = bytes; left.length > 0;) left = left.subarray(await this.#writeSome(left, target));
-    if (target === 2) this.#endsInLine = bytes.at(-1) === NEWLINE;
+    this.#endsInLine[target] = bytes.at(-1) === NEWLINE;
   }
 
   async #writeSome(bytes: Uint8Array, target: 1 | 2): Promise<number> {

@@ -1,7 +1,6 @@
-import { fstatSync } from "node:fs";
 import { systemClock } from "../clock.ts";
 import type { Configuration } from "../config/definition.ts";
-import { codeOf, usageError } from "../errors.ts";
+import { usageError } from "../errors.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 import type { NewJob } from "../store/submission.ts";
@@ -15,6 +14,7 @@ import { Foreground } from "./foreground.ts";
 import { ForwardedSignals } from "./forwarded-signals.ts";
 import { newId } from "./ids.ts";
 import type { Invocation, Options } from "./invocation.ts";
+import { isOneStream } from "./live-output.ts";
 import { newJob } from "./submission/build.ts";
 import { requestOf } from "./submission/flags.ts";
 import { thisWorker } from "./this-worker.ts";
@@ -60,20 +60,6 @@ function jobOf(invocation: Invocation, { definitions }: Configuration): NewJob {
 function refuseBesideDirect(options: Options): void {
   const beside = ["output", "output-limit", "timestamps"].find((name) => options.has(name));
   if (beside !== undefined) throw usageError(`--${beside} means nothing beside --direct`, helpHint("run"));
-}
-
-/**
- * Whether our stdout and stderr lead to the same place (a terminal, `2>&1`): nobody can tell them apart there, and one
- * log keeps the order in which they were written.
- */
-function isOneStream(): boolean {
-  try {
-    const [out, error] = [fstatSync(1), fstatSync(2)];
-    return out.dev === error.dev && out.ino === error.ino;
-  } catch (error) {
-    if (codeOf(error) === "EBADF") return false;
-    throw error;
-  }
 }
 
 /** What is kept of the stop budget beside the grace that was asked for: to kill, to record, to show what was written. */

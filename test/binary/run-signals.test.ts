@@ -138,6 +138,26 @@ forEachForm("a signal to `run`", (form) => {
     expect((await place.reeve("run", "--timeout", "100ms", ...handler, "--", "sleep", "1000")).code).toBe(124);
     expect(place.lines("handled")).toEqual(["stop", "timeout"]);
   });
+
+  test.skipIf(form !== COMPILED)(
+    "that cuts the exit handler short leaves it owed: a worker pays, and runs nothing else",
+    async () => {
+      await using place = new Place(form);
+      place.write("reeve.toml", '[worker]\nstop_budget = "3s"\n');
+      const script = 'echo "$REEVE_CAUSE" >> handled; while [ ! -e quick ]; do sleep 0.02; done';
+      const handler = ["sh", "-c", script].flatMap((word) => ["--exit-handler", word]);
+      const running = place.start(["run", ...handler, ...listening(["SIGTERM"])]);
+      await bothThere(place);
+      running.signal("SIGTERM");
+      expect(await running.ended).toMatchObject({ code: null, signal: "SIGTERM" });
+      expect(place.processes()).toEqual([]);
+      place.write("quick", "");
+      await place.drain();
+      expect(place.lines("handled")).toEqual(["stop", "stop"]);
+      expect(place.read("there").length).toBe(2);
+      expect(await theJob(place)).toMatchObject({ phase: "ABORTED", jobInfo: { queue: null, buried: null } });
+    },
+  );
 });
 
 /** `run` itself, as it is seen from outside of its namespace. */

@@ -252,6 +252,13 @@ forEachForm("what a command in the foreground writes", (form) => {
     expect(await place.ok("logs", (await theJob(place)).jobId)).toBe(lines);
   });
 
+  test("cannot act on the terminal by what we repeat of it, and our own lines begin as lines", async () => {
+    await using place = new Place(form);
+    const done = await inShell(place, '"$@" 2>&1 | cat', sh(`printf "nonsense \\033[2J\\n" >&3; printf unended`));
+    expect(done.stdout).toMatch(/^unended\nreeve: not a message .*nonsense /);
+    expect(done.stdout).not.toContain("\u001b");
+  });
+
   test("is shown as it comes", async () => {
     await using place = new Place(form);
     const running = place.start(["run", ...sh("echo one; echo two >&2; read line; echo three")], { stdin: "\n" });
