@@ -63,6 +63,7 @@ forEachForm("what a job is given", (form) => {
     for (const name of [...FORBIDDEN, "BUN_OPTIONS"]) expect(environment).not.toHaveProperty(name);
     expect(environment).toMatchObject({
       REEVE_JOB_ID: id,
+      REEVE_TREE: `${id}.1`,
       REEVE_ATTEMPT: "1",
       REEVE_RECEIVE_COUNT: "1",
       REEVE_MESSAGE_ID: expect.stringContaining(id),
@@ -73,7 +74,7 @@ forEachForm("what a job is given", (form) => {
     const deadline = Number(environment["REEVE_DEADLINE"]) - Date.now() / 1000;
     expect(deadline).toBeWithin(3500, 3601);
     const facts = Object.keys(environment).filter((name) => name.startsWith("REEVE_"));
-    expect(facts.length).toBe(5 + names.length + 1);
+    expect(facts.length).toBe(6 + names.length + 1);
   });
 
   test("the body on stdin and at $REEVE_BODY, else nothing", async () => {
