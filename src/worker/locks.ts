@@ -7,6 +7,7 @@ import type { Lock, Locks } from "./ports.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const LOCK_UN = 8;
 
 /** Others may look at a directory or remove it, each for a moment. */
 const TRIES = 100;
@@ -15,7 +16,7 @@ const RETRY_MS = 10;
 /** The file in a worker's directory that it holds as long as it lives. */
 export const LOCK_FILE = "lock";
 
-/** flock(2) on a file of the directory, which is made where it is missing. Closing the file frees the lock. */
+/** flock(2) on a file of the directory, which is made where it is missing. */
 export class KernelLocks implements Locks {
   readonly #libc: Libc;
 
@@ -27,10 +28,16 @@ export class KernelLocks implements Locks {
     for (;;) {
       const descriptor = openLock(directory);
       const isTaken = this.#libc.flock(descriptor, LOCK_EX | LOCK_NB) === 0;
-      if (isTaken && isInPlace(descriptor, directory)) return { release: () => closeSync(descriptor) };
+      if (isTaken && isInPlace(descriptor, directory)) return { release: () => this.#release(descriptor) };
       closeSync(descriptor);
       if (!isTaken) return null;
     }
+  }
+
+  /** Unlocked first: a child that is just being started has the descriptor, too, until its exec is through. */
+  #release(descriptor: number): void {
+    this.#libc.flock(descriptor, LOCK_UN);
+    closeSync(descriptor);
   }
 }
 
