@@ -6,7 +6,7 @@ import { bootId, pidNamespace, procIsOurs } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { terminate, type Target } from "./terminate.ts";
-import { membersOf, signalTree } from "./tree.ts";
+import { membersOf, provenLeader, signalTree } from "./tree.ts";
 
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
 
@@ -42,7 +42,8 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
   if (attempt.bootId !== bootId()) return null;
   if (!canBeSeen(attempt)) return judgeFromOutside(attempt, files);
   const group = files?.groupOf(attempt) ?? null;
-  const marks = { ...marksOf(attempt, files, group), leader: files?.leaderOf(attempt) ?? null };
+  const written = { ...marksOf(attempt, files, group), leader: files?.leaderOf(attempt) ?? null };
+  const marks = { ...written, leader: provenLeader(written) };
   const target: Target = {
     members: () => membersOf(marks),
     signal: (members, signal) => signalTree(marks, members, signal),

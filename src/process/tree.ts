@@ -44,6 +44,17 @@ function leaderIsTheOne({ leader }: TreeMarks): boolean {
   return !stat || stat.startTime === leader.startTime;
 }
 
+/**
+ * The leader of a tree that nobody has watched for a while. Where it has ended, its number may have been somebody's who
+ * has ended, too, and left others in a session of that name: it is our session if one in it has another mark of the tree.
+ */
+export function provenLeader(marks: TreeMarks): Leader | null {
+  const { leader } = marks;
+  if (!leader || readStat(leader.pid)) return leader;
+  const others = membersOf({ ...marks, leader: null });
+  return others.some(({ session, group }) => [session, group].includes(leader.pid)) ? leader : null;
+}
+
 function withDescendants(members: Map<number, ProcessStat>, all: readonly ProcessStat[]): ProcessStat[] {
   for (let before = -1; before !== members.size;) {
     before = members.size;
@@ -82,11 +93,14 @@ function killGroups(members: readonly ProcessStat[]): void {
   }
 }
 
-/** A process that has just ended is no error. */
+/**
+ * A process that has just ended is no error; nor is one that has become another user's (`sudo`), which is found again
+ * among those that are left.
+ */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
+    if (codeOf(error) !== "ESRCH" && codeOf(error) !== "EPERM") throw error;
   }
 }

@@ -11,7 +11,7 @@ import { crash } from "../support/crash.ts";
 import { eventually, stays } from "../support/eventually.ts";
 import { groupOf, HAS_GROUPS } from "../support/groups.ts";
 import { textOf, textsOf } from "../support/process-place.ts";
-import { endAll, isLiving, stateOf } from "../support/processes.ts";
+import { endAll, idsOf, isLiving, stateOf } from "../support/processes.ts";
 import { existing, limits, newId, only } from "../support/temporary.ts";
 
 /** What is gone; a test that expects it fails with the sentence otherwise. */
@@ -181,6 +181,22 @@ describe("a pid that is somebody else's by now", () => {
     files.close();
     gone(await at.recover());
     expect(isLiving(pid)).toBe(true);
+  });
+
+  test("is not it either when that one has ended, and has left others in its session", async () => {
+    using at = crash();
+    const other = Bun.spawn(["setsid", "sh", "-c", `sleep ${at.mark} & exit`], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    await other.exited;
+    const [left = 0] = await at.marked(1);
+    expect(idsOf(left)).toMatchObject({ session: other.pid });
+    const files = new SlotFiles(at.directory.of("worker", "slot-1"), runtime.libc());
+    files.identify(at.launch, { pid: other.pid, startTime: 1 }, null);
+    files.close();
+    gone(await at.recover());
+    expect(isLiving(left)).toBe(true);
+    endAll([left]);
   });
 
   test.each([0, 1])("is never %d", async (pid) => {

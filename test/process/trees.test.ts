@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { sendSignal } from "../../src/process/tree.ts";
+import { PATH } from "../support/children.ts";
 import { eventually, within } from "../support/eventually.ts";
 import { order, processPlace, stoppedItself, textsOf } from "../support/process-place.ts";
 import { descriptorsOf, endAll, idsOf, isLiving, livingWithArgument, procText, stateOf } from "../support/processes.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 const TRAPPING = readFileSync(join(import.meta.dir, "..", "fixtures", "trapping.sh"), "utf8");
 
@@ -170,6 +172,24 @@ describe("a stop", () => {
     expect(livingWithArgument(place.mark)).toEqual([]);
   });
 
+  test.skipIf(process.getuid?.() !== 0)(
+    "says of whom it may not signal that he is left, and is not kept from more",
+    async () => {
+      using directory = temporaryDirectory();
+      const perl = directory.write("perl", readFileSync("/usr/bin/perl"), 0o755);
+      chmodSync(directory.path, 0o755);
+      chmodSync(perl, 0o4755);
+      const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+      const fixture = join(import.meta.dir, "..", "fixtures", "another-users.ts");
+      const argv = [...nobody, process.execPath, fixture, perl];
+      const { stdout, stderr } = Bun.spawn(argv, { stdout: "pipe", stderr: "pipe", env: { PATH, HOME: "/" } });
+      const [told, trouble] = await Promise.all([stdout.text(), stderr.text()]);
+      endAll(livingWithArgument(perl));
+      expect(trouble).toBe("");
+      expect(told).toMatch(/^processes of the job could not be ended: \d+ \(state S\)\n$/);
+    },
+  );
+
   test("leaves alone who only looks at the job's output", async () => {
     using place = processPlace();
     const tree = place.start('echo said; sleep "$MARK"');
@@ -193,6 +213,21 @@ describe("a stop", () => {
     tree.kill();
     expect(await tree.gone(order(0))).toBeNull();
     expect(await tree.exited).toMatchObject({ code: 0 });
+  });
+});
+
+describe("a main process's pid that was given to somebody else", () => {
+  const NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const FIXTURE = join(import.meta.dir, "..", "fixtures", "pid-given-again.ts");
+
+  test.each(["stopped", "ended by itself"])("is not signalled with the tree: %s", async (how) => {
+    const argv = [...NAMESPACE, process.execPath, FIXTURE, how];
+    const { stdout, stderr } = Bun.spawn(argv, { stdout: "pipe", stderr: "pipe" });
+    const [told, trouble] = await Promise.all([stdout.text(), stderr.text()]);
+    expect({ told, trouble }).toEqual({
+      told: `${JSON.stringify({ daemonLived: true, daemonLives: false, left: null, other: "S" })}\n`,
+      trouble: "",
+    });
   });
 });
 

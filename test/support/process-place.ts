@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS, type Containment } from "../../src/config/definition.ts";
 import { mkdirSync, readFileSync } from "node:fs";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock, type Clock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import type { Launch, RunningTree, Slot, StopOrder, Takings } from "../../src/process/port.ts";
 import { runtime } from "../../src/runtime/index.ts";
@@ -40,12 +40,18 @@ export interface PlaceOptions {
   /** The directory in which its own is made. */
   readonly below?: string;
   readonly containment?: Containment;
+  readonly clock?: Clock;
 }
 
 /** On the runtime that this is, in a directory for temporary files, unless told otherwise. */
-export function processPlace({ on = runtime, below, containment }: PlaceOptions = {}): ProcessPlace {
+export function processPlace({
+  on = runtime,
+  below,
+  containment,
+  clock = systemClock,
+}: PlaceOptions = {}): ProcessPlace {
   const directory = temporaryDirectory(below);
-  const manager = new ProcessManager(on, systemClock, containment);
+  const manager = new ProcessManager(on, clock, containment);
   const slot = manager.openSlot(makeDirectory(directory.of("slot-1")));
   const mark = newMark();
   const launch = (script: string, fields: Partial<Launch> = {}): Launch => {
