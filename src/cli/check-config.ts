@@ -1,5 +1,7 @@
 import { checkConfiguration } from "../config/check.ts";
 import { EXIT, ReeveError } from "../errors.ts";
+import { unenforceable } from "../process/containment.ts";
+import { runtime } from "../runtime/index.ts";
 import { readConfiguration } from "./context.ts";
 import { report } from "./failures.ts";
 import type { Invocation, Options } from "./invocation.ts";
@@ -37,7 +39,7 @@ export async function run({ options }: Invocation): Promise<number> {
 
 async function look(options: Options): Promise<Findings> {
   const configuration = await readConfiguration(options);
-  const warnings = checkConfiguration(configuration, process.env);
+  const warnings = checkConfiguration(configuration, process.env, unenforceable(runtime));
   return { file: configuration.file, definitions: [...configuration.definitions.keys()], problems: [], warnings };
 }
 

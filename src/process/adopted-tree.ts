@@ -17,6 +17,7 @@ export interface Found {
   readonly files: SlotFiles;
   readonly record: ExitRecord;
   readonly marks: TreeMarks;
+  readonly keepers: number;
   /** The shell that keeps the end, whether it lives or not. */
   readonly pid: number;
 }
@@ -34,13 +35,13 @@ export class AdoptedTree implements RunningTree {
   #isOver = false;
 
   constructor(found: Found, clock: Clock) {
-    const { files, marks } = found;
+    const { files, marks, keepers } = found;
     this.pid = found.pid;
     this.exited = this.#ended.promise;
     this.#found = found;
     this.#clock = clock;
     this.#control = new TreeControl(
-      { files, marks: () => marks, hasKeeper: true, mayHaveLeft: () => marks.group === null },
+      { files, marks: () => marks, keepers, mayHaveLeft: () => marks.group === null },
       clock,
     );
     this.#look();

@@ -7,6 +7,7 @@ import { ExitRecord } from "./shim.ts";
 import type { Leader } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { membersOf, type TreeMarks } from "./tree.ts";
+import { keepersFor } from "./wrapping.ts";
 
 type Outlived = Extract<Remains, { kind: "outlived" }>;
 
@@ -28,7 +29,7 @@ export class Candidate {
     this.#attempt = attempt;
     this.#supervision = supervision;
     this.#slot = new OutlivingSlot(attempt.directory, supervision);
-    this.#record = new ExitRecord(attempt.directory);
+    this.#record = new ExitRecord(attempt.directory, ExitRecord.ofInit(attempt.directory, attempt.limits));
   }
 
   /** Null: it was not started, or not as one that may go on. */
@@ -71,7 +72,8 @@ export class Candidate {
     const { files } = this.#slot;
     const marks = this.#marks(leader);
     this.#slot.takeOver(marks.group);
-    const found = { name: this.#attempt, limits, files, record: this.#record, marks };
+    const keepers = keepersFor(this.#attempt);
+    const found = { name: this.#attempt, limits, files, record: this.#record, marks, keepers };
     const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision.clock);
     return { kind: "outlived", tree, slot: this.#slot };
   }

@@ -34,7 +34,7 @@ export class GroupHome {
     const group = ControlGroup.make(join(this.directory, `${this.#prefix}-${this.#made}`));
     this.#lock(group.descriptor);
     // Whoever looks for what is nobody's may have been faster.
-    return group.isFresh() ? group : this.make();
+    return existsSync(group.path) ? group : this.make();
   }
 
   #lock(descriptor: number): boolean {

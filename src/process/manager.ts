@@ -2,9 +2,11 @@ import { openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Containment } from "../config/definition.ts";
 import type { Runtime } from "../runtime/port.ts";
-import { chooseGroups } from "./containment.ts";
+import { chooseConfining } from "./containment.ts";
 import { Inheritance } from "./inheritance.ts";
+import { Isolation } from "./isolation.ts";
 import { Orphans } from "./orphans.ts";
+import { MemoryWatch } from "./out-of-memory.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
 import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder, TreeName } from "./port.ts";
 import { recoverAttempt } from "./recovery.ts";
@@ -33,7 +35,9 @@ export class ProcessManager implements Processes {
       runtime,
       clock,
       orphans: new Orphans(libc),
-      groups: chooseGroups(containment, runtime),
+      ...chooseConfining(containment, runtime),
+      isolation: new Isolation(),
+      memory: new MemoryWatch(),
       devNull: openSync("/dev/null", "r"),
       own,
       inheritance: new Inheritance(libc),
@@ -93,6 +97,9 @@ export class ProcessManager implements Processes {
 
   async sweep(): Promise<void> {
     this.#supervision.groups?.home.sweep();
+    this.#supervision.limitGroups.sweep();
+    // What it has seen is not held against a job that is killed later.
+    this.#supervision.memory.hasKilled();
     const members = () => {
       // Looked for while jobs run, too: those that have ended are reaped by it.
       const strays = this.#supervision.orphans.strays();

@@ -1,9 +1,9 @@
 import { rmSync } from "node:fs";
 import type { Launch, RunningTree, Slot, Takings } from "./port.ts";
+import { Confinement } from "./confinement.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { ExitRecord } from "./shim.ts";
 import { SlotFiles } from "./slot-files.ts";
-import { SlotGroup } from "./slot-group.ts";
 import { placesOf } from "./spawn.ts";
 import { ProcessTree, withFiles, type Supervision } from "./supervisor.ts";
 
@@ -14,14 +14,14 @@ import { ProcessTree, withFiles, type Supervision } from "./supervisor.ts";
 export class OutlivingSlot implements Slot {
   readonly directory: string;
   readonly #supervision: Supervision;
-  readonly #group: SlotGroup | null;
+  readonly #confinement: Confinement;
   #files: SlotFiles | null = null;
   /** Made by the worker before us. */
   #takenOver: ControlGroup | null = null;
 
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
-    this.#group = supervision.groups && new SlotGroup(supervision.groups);
+    this.#confinement = new Confinement(supervision);
     this.#supervision = supervision;
   }
 
@@ -34,8 +34,9 @@ export class OutlivingSlot implements Slot {
     this.close();
     return withFiles(() => {
       this.files.begin(launch.limits);
-      const record = new ExitRecord(this.directory);
-      const place = { files: this.files, record, group: this.#group?.begin() ?? null };
+      const init = ExitRecord.ofInit(this.directory, launch.limits);
+      const record = new ExitRecord(this.directory, init);
+      const place = { files: this.files, record, init, ...this.#confinement.begin(launch.limits) };
       const tree = new ProcessTree(launch, place, this.#supervision);
       // Whoever adopts it must be able to tell its main process from any other.
       tree.remember();
@@ -50,7 +51,7 @@ export class OutlivingSlot implements Slot {
 
   /** Somebody may have been interrupted at it. */
   collect(launch: Launch): Takings {
-    return this.files.collect(launch, true);
+    return this.#confinement.warned(this.files.collect(launch, true));
   }
 
   /** The group of the attempt that is adopted goes with its files. */
@@ -59,7 +60,7 @@ export class OutlivingSlot implements Slot {
   }
 
   close(): void {
-    this.#group?.close();
+    this.#confinement.close();
     this.#takenOver?.remove();
     this.#takenOver = null;
     this.#files?.close();

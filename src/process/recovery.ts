@@ -7,6 +7,8 @@ import { SlotFiles } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { terminate, type Target } from "./terminate.ts";
 import { membersOf, provenLeader, signalTree } from "./tree.ts";
+import { isKeeper } from "./tree-control.ts";
+import { keepersFor } from "./wrapping.ts";
 
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
 
@@ -48,6 +50,7 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
     members: () => membersOf(marks),
     signal: (members, signal) => signalTree(marks, members, signal),
     isHeld: () => files?.areFree() === false || group?.isPopulated() === true,
+    isKeeper: (member) => isKeeper(member, marks.leader?.pid ?? 0, keepersFor(attempt)),
   };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
   const members = await terminate(target, order, clock);

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import type { Limits } from "../config/definition.ts";
 import { codeOf } from "../errors.ts";
 
 /**
@@ -52,27 +53,41 @@ const NOTHING: Kept = { pid: null, exit: null };
 /** The file in which the end of one attempt is kept, in a directory of its own, which can be watched. */
 export class ExitRecord {
   readonly directory: string;
-  readonly #path: string;
+  readonly path: string;
+  readonly #inner: ExitRecord | null;
 
-  constructor(directory: string) {
+  /** `inner` has the end as it was seen within a pid namespace, whose init cannot die by a signal of its own. */
+  constructor(directory: string, inner: ExitRecord | null = null) {
     this.directory = join(directory, "end");
-    this.#path = join(this.directory, "status");
+    this.path = join(this.directory, "status");
+    this.#inner = inner;
+  }
+
+  /** Where the init of an isolated attempt keeps its end; null: there is no init. */
+  static ofInit(directory: string, { isolate }: Pick<Limits, "isolate">): ExitRecord | null {
+    return isolate === "pid" ? new ExitRecord(join(directory, "init")) : null;
   }
 
   /** Takes the room on the disk that the shell will write over, since the disk may be full by then. */
   prepare(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    writeFileSync(this.#path, "\n".padStart(BYTES), { mode: 0o600 });
+    writeFileSync(this.path, "\n".padStart(BYTES), { mode: 0o600 });
   }
 
   /** The command that runs `argv` and keeps its end. */
   keeping(argv: readonly string[]): string[] {
-    return ["/bin/sh", "-c", SCRIPT, "sh", this.#path, ...argv];
+    return ["/bin/sh", "-c", SCRIPT, "sh", this.path, ...argv];
   }
 
   read(): Kept {
+    const kept = this.#readOwn();
+    const inner = kept.exit && (this.#inner?.read().exit ?? null);
+    return inner === null ? kept : { ...kept, exit: inner };
+  }
+
+  #readOwn(): Kept {
     try {
-      return parse(readFileSync(this.#path, "latin1"), statSync(this.#path).mtimeMs);
+      return parse(readFileSync(this.path, "latin1"), statSync(this.path).mtimeMs);
     } catch (error) {
       // Never made, or removed by the job.
       if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return NOTHING;

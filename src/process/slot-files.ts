@@ -6,6 +6,7 @@ import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
 import { ControlGroup } from "./control-group.ts";
 import { isGroupOfAWorker } from "./group-home.ts";
+import { takeBack } from "./handing-over.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import {
@@ -165,6 +166,8 @@ export class SlotFiles {
    * moved is found where it went.
    */
   collect(launch: Ended, again: boolean): Takings {
+    const { user, group } = launch.limits.resources;
+    if (user !== undefined || group !== undefined) this.#takeBack(launch);
     const said = this.#probes.size("control");
     const control = readControl(this.#probes.read("control", 0, Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch, again);
@@ -180,6 +183,11 @@ export class SlotFiles {
       warnings: [...control.warnings, ...found.warnings, ...(this.#keeper?.warnings ?? [])],
       ...(control.said && { said: control.said }),
     };
+  }
+
+  /** A job of another user could else change what is being taken in. */
+  #takeBack(launch: Ended): void {
+    takeBack([this.results, this.workDirectory(launch)], [this.path("control")]);
   }
 
   #takeOutputs(launch: Ended, again: boolean): Output[] {

@@ -14,6 +14,7 @@ export interface Groups {
 export class SlotGroup {
   readonly #groups: Groups;
   #group: ControlGroup | null = null;
+  #isBounded = false;
 
   constructor(groups: Groups) {
     this.#groups = groups;
@@ -22,10 +23,12 @@ export class SlotGroup {
   /**
    * For the next job: empty, and as we made it. Null where none can be made now.
    *
+   * @param isBounded it is going to have limits, and to count for this job alone.
    * @throws SpawnFailed when the job must not be started without one.
    */
-  begin(): ControlGroup | null {
-    if (this.#group?.isFresh() === false) this.close();
+  begin(isBounded: boolean): ControlGroup | null {
+    if (isBounded || this.#isBounded || this.#group?.isFresh() === false) this.close();
+    this.#isBounded = isBounded;
     try {
       return (this.#group ??= this.#groups.home.make());
     } catch (error) {

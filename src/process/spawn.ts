@@ -1,20 +1,24 @@
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
-import { resolve } from "node:path";
-import { codeOf, messageOf } from "../errors.ts";
+import { closeSync, constants, openSync } from "node:fs";
 import type { Exit, Runtime, SpawnedProcess, SpawnOptions } from "../runtime/port.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
-import { SpawnFailed, type Launch } from "./port.ts";
+import type { Confined } from "./confinement.ts";
+import { handSlotOver } from "./handing-over.ts";
+import type { Launch } from "./port.ts";
+import type { Runner } from "./accounts.ts";
 import type { ExitRecord } from "./shim.ts";
 import type { SlotFiles } from "./slot-files.ts";
+import { explainSpawn, missingProgram } from "./spawn-failures.ts";
 import type { Supervision } from "./supervisor.ts";
+import { wrapped } from "./wrapping.ts";
 
 /** Where a main process is started. */
-export interface StartPlace {
+export interface StartPlace extends Confined {
   readonly files: SlotFiles;
-  readonly group: ControlGroup | null;
   /** Where its end is kept for whoever comes later; null: only we learn it. */
   readonly record: ExitRecord | null;
+  /** Where the init of its pid namespace keeps its end; null: it has none. */
+  readonly init: ExitRecord | null;
 }
 
 export interface MainProcess extends SpawnedProcess {
@@ -69,15 +73,25 @@ function openBody(body: Uint8Array, files: SlotFiles): number {
 
 function spawnWith(
   launch: Launch,
-  { files, record, group }: StartPlace,
+  place: StartPlace,
   supervision: Supervision,
   descriptors: readonly [number, number, number, number],
   onExit: (exit: Exit) => void,
 ): MainProcess {
-  const environment = { ...launch.environment, ...ownPlaces(launch, files) };
-  const options = { cwd: launch.cwd, environment, descriptors, onExit };
-  const argv = record === null ? launch.argv : keptArgv(launch, record);
-  const child = supervision.inheritance.during(() => spawnIn(group, launch, argv, supervision, options));
+  const { files, enforcement } = place;
+  const { runner } = enforcement;
+  const names = runner === null ? {} : namesOfRunner(runner, launch.environment);
+  const environment = { ...launch.environment, ...names, ...ownPlaces(launch, files) };
+  const argv = wrapped(launch, place, supervision);
+  if (runner) handSlotOver(files, launch, [place.record, place.init], runner.account);
+  const options = {
+    cwd: launch.cwd,
+    environment,
+    descriptors,
+    onExit,
+    ...(runner && { account: runner.account }),
+  };
+  const child = supervision.inheritance.during(() => spawnIn(place, launch, argv, supervision, options));
   const { pid } = child;
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
   return { pid, group: child.group, unref: () => child.unref() };
@@ -85,27 +99,27 @@ function spawnWith(
 
 /** Where nothing can be started in a group after all, since a sandbox forbids clone3(2), it is started without. */
 function spawnIn(
-  group: ControlGroup | null,
+  { group, bounds }: Confined,
   launch: Launch,
   argv: readonly string[],
   { runtime, groups }: Supervision,
   options: SpawnOptions,
 ): SpawnedProcess & Pick<MainProcess, "group"> {
-  if (group === null) return { ...attemptSpawn(launch, argv, runtime, options), group };
+  // Where the runtime cannot start it there, it enters by itself.
+  if (group === null || !runtime.entersGroups) return { ...attemptSpawn(launch, argv, runtime, options), group };
   try {
     return { ...attemptSpawn(launch, argv, runtime, { ...options, group: group.descriptor }), group };
   } catch (error) {
-    if (groups?.areForced) throw error;
+    if (groups?.areForced || bounds !== null) throw error;
     return { ...attemptSpawn(launch, argv, runtime, options), group: null };
   }
 }
 
-/** The shell between would tell a program that is not there by its exit code only. */
-function keptArgv(launch: Launch, record: ExitRecord): readonly string[] {
-  const code = unfitCode(launch);
-  if (code !== undefined) throw explainSpawn(launch, Object.assign(new Error("it cannot be started"), { code }));
-  record.prepare();
-  return record.keeping(launch.argv);
+/** What names our own user would be wrong for the job's. */
+function namesOfRunner({ user }: Runner, environment: Launch["environment"]): Record<string, string> {
+  const theirs = user === null ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name };
+  const inherited = Object.entries(theirs).filter(([name]) => environment[name] === process.env[name]);
+  return Object.fromEntries(inherited.filter(([name]) => environment[name] !== undefined));
 }
 
 /** An exit handler has the places of the job that it cleans up after, where these are known. */
@@ -134,60 +148,4 @@ function attemptSpawn(launch: Launch, argv: readonly string[], runtime: Runtime,
   } catch (error) {
     throw explainSpawn(launch, error);
   }
-}
-
-/** So much the arguments and the environment may always have together: execve(2). */
-const ALWAYS_FITS = 128 * 1024;
-
-/** Where the runtime tells the reason only later, what can be seen now is told. */
-function missingProgram(launch: Launch): Error {
-  return Object.assign(new Error("it did not start"), { code: missingCode(launch) });
-}
-
-/** Why the program cannot be started, as far as a look at its file tells. */
-function unfitCode({ argv, environment, cwd }: Launch): "ENOENT" | "EACCES" | undefined {
-  const program = argv[0] ?? "";
-  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
-  const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
-  if (found.length === 0) return "ENOENT";
-  return found.some(isExecutable) ? undefined : "EACCES";
-}
-
-function missingCode(launch: Launch): string | undefined {
-  const { argv, environment } = launch;
-  const unfit = unfitCode(launch);
-  if (unfit !== undefined) return unfit;
-  const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
-  return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch (error) {
-    if (codeOf(error) === "EACCES") return false;
-    throw error;
-  }
-}
-
-function explainSpawn(launch: Launch, error: unknown): SpawnFailed {
-  const program = JSON.stringify((launch.argv[0] ?? "").slice(0, 200));
-  if (!isDirectory(launch.cwd)) {
-    return new SpawnFailed("ENOENT", `${program} was not started: its directory ${launch.cwd} is not there`);
-  }
-  const errno = codeOf(error) ?? "EINVAL";
-  return new SpawnFailed(errno, `${program} was not started: ${REASONS[errno] ?? messageOf(error)}`, { cause: error });
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such program",
-  EACCES: "it is not executable",
-  ENOEXEC: "it is not a program (is its first line #!… missing?)",
-  E2BIG: "its arguments and environment are too long; large data goes by stdin or file",
-  ERR_INVALID_ARG_VALUE: "an argument or variable has a NUL byte in it",
-};
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

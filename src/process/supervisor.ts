@@ -1,10 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import type { ResourceUsage, Runtime } from "../runtime/port.ts";
+import type { Runtime } from "../runtime/port.ts";
+import { Confinement, type Confining } from "./confinement.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Inheritance } from "./inheritance.ts";
+import type { Isolation } from "./isolation.ts";
 import type { Orphans } from "./orphans.ts";
+import type { MemoryWatch } from "./out-of-memory.ts";
 import { forgetLook } from "./look.ts";
 import type { SeenUpTo } from "./output-keeper.ts";
 import {
@@ -18,22 +21,23 @@ import {
   type TreeName,
 } from "./port.ts";
 import { isAlive, readStat } from "./proc.ts";
-import type { ExitRecord } from "./shim.ts";
+import { ExitRecord } from "./shim.ts";
 import { SlotFiles, type Leader } from "./slot-files.ts";
-import { SlotGroup, type Groups } from "./slot-group.ts";
 import { placesOf, spawn, type MainProcess, type StartPlace } from "./spawn.ts";
 import { TreeControl } from "./tree-control.ts";
+import { treeExit } from "./tree-exit.ts";
 import type { TreeMarks } from "./tree.ts";
+import { keepersOf } from "./wrapping.ts";
 
 /** What all running trees of this worker share. */
-export interface Supervision {
+export interface Supervision extends Confining {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly orphans: Orphans;
   /** What children inherit and this process itself must not have. */
   readonly inheritance: Inheritance;
-  /** Null: trees have no control groups. */
-  readonly groups: Groups | null;
+  readonly isolation: Isolation;
+  readonly memory: MemoryWatch;
   /** The standard input of what has neither a body nor ours. */
   readonly devNull: number;
   readonly own: OwnStreams;
@@ -52,7 +56,7 @@ export interface OwnStreams {
 export class FileSlot implements Slot {
   readonly directory: string;
   readonly #files: SlotFiles;
-  readonly #group: SlotGroup | null;
+  readonly #confinement: Confinement;
   readonly #supervision: Supervision;
   /** What the attempt left has been taken in, or a part of it: a full disk may have been in the way. */
   #again = false;
@@ -60,7 +64,7 @@ export class FileSlot implements Slot {
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
     this.#files = new SlotFiles(directory, supervision.runtime.libc());
-    this.#group = supervision.groups && new SlotGroup(supervision.groups);
+    this.#confinement = new Confinement(supervision);
     this.#supervision = supervision;
   }
 
@@ -68,8 +72,9 @@ export class FileSlot implements Slot {
     return withFiles(() => {
       this.#again = false;
       this.#files.begin(launch.limits, launch.role === "job" ? this.#supervision.own.seen : undefined);
-      const group = this.#group?.begin() ?? null;
-      const tree = new ProcessTree(launch, { files: this.#files, record: null, group }, this.#supervision);
+      const init = ExitRecord.ofInit(this.directory, launch.limits);
+      const place = { files: this.#files, record: null, init, ...this.#confinement.begin(launch.limits) };
+      const tree = new ProcessTree(launch, place, this.#supervision);
       this.#files.keep(this.#supervision.clock, launch.limits);
       return tree;
     });
@@ -82,11 +87,11 @@ export class FileSlot implements Slot {
   collect(launch: Launch): Takings {
     const again = this.#again;
     this.#again = true;
-    return this.#files.collect(launch, again);
+    return this.#confinement.warned(this.#files.collect(launch, again));
   }
 
   close(): void {
-    this.#group?.close();
+    this.#confinement.close();
     this.#files.close();
   }
 }
@@ -132,9 +137,7 @@ export class ProcessTree implements RunningTree {
       supervision.orphans.left(this.pid);
       // A job with the rights to it may have killed its own group.
       if (exit.signal === "SIGKILL") this.#main.group?.spend();
-      const kept = record?.read().exit;
-      const usage = exit.usage && withoutOurPeak(exit.usage);
-      if (!this.#isLetGo) ended.resolve({ ...exit, ...(kept && { code: kept.code, signal: kept.signal }), usage });
+      if (!this.#isLetGo) ended.resolve(treeExit(exit, place, supervision.memory, this.#control.isStopping));
     });
     this.pid = this.#main.pid;
     supervision.orphans.joined(this.pid);
@@ -147,7 +150,7 @@ export class ProcessTree implements RunningTree {
       {
         files,
         marks: () => this.#marks,
-        hasKeeper: record !== null,
+        keepers: keepersOf(place),
         // This worker, to which all orphans come, has adopted none.
         mayHaveLeft: () => supervision.orphans.strangers().length > 0,
       },
@@ -210,10 +213,4 @@ export class ProcessTree implements RunningTree {
 export function marksOf(name: TreeName, files: SlotFiles | null, group: ControlGroup | null): TreeMarks {
   const locked = files?.lockedFiles() ?? new Set<string>();
   return { cookie: `${TREE_VARIABLE}=${cookieOf(name)}`, leader: null, files: locked, group };
-}
-
-/** A child starts with its parent's peak as its own: only a higher one says something of the child. */
-function withoutOurPeak(usage: ResourceUsage): ResourceUsage {
-  const own = usage.peakBytes === null ? 0 : process.resourceUsage().maxRSS * 1024;
-  return usage.peakBytes !== null && usage.peakBytes > own ? usage : { ...usage, peakBytes: null };
 }

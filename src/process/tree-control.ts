@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { StopOrder } from "./port.ts";
-import { commandLine, type ProcessStat } from "./proc.ts";
+import { commandLine, readStat, type ProcessStat } from "./proc.ts";
 import type { SlotFiles } from "./slot-files.ts";
 import { standStill, terminate, type Target } from "./terminate.ts";
 import { membersOf, signalTree, type TreeMarks } from "./tree.ts";
@@ -10,15 +10,34 @@ export interface Knowledge {
   readonly files: SlotFiles;
   /** Asked anew each time: the start of the main process may be learnt late. */
   marks(): TreeMarks;
-  /** Whether the main process only keeps the end of the job itself. */
-  readonly hasKeeper: boolean;
+  /** How many programs, from the main process downwards, only keep the end of the job itself. */
+  readonly keepers: number;
   /** Asked when nobody has a file of it open or is in its group any more; false: nothing else is left of it. */
   mayHaveLeft(): boolean | Promise<boolean>;
 }
 
-/** So is a copy of it that has not become the job yet: a signal would be lost on it, since it begins with its traps. */
-const isKeeper = ({ pid, parent }: ProcessStat, keeper: number): boolean =>
-  pid === keeper || (parent === keeper && commandLine(pid) === commandLine(keeper));
+/**
+ * So is a copy of one that has not become the next yet: a signal would be lost on it, since it begins with its traps.
+ *
+ * @param first the outermost keeper.
+ * @param count how many there are, each the parent of the next.
+ */
+export function isKeeper({ pid, parent }: ProcessStat, first: number, count: number): boolean {
+  if (count === 0) return false;
+  if (pid === first) return true;
+  const depth = depthBelow(first, parent, count);
+  return depth < count - 1 || (depth === count - 1 && commandLine(pid) === commandLine(parent));
+}
+
+/** How far a process is below one of which it is no further away than `most`; infinite: it is not. */
+function depthBelow(first: number, pid: number, most: number): number {
+  let at = pid;
+  for (let depth = 0; depth < most; depth += 1) {
+    if (at === first) return depth;
+    at = readStat(at)?.parent ?? 0;
+  }
+  return Number.POSITIVE_INFINITY;
+}
 
 /** What can be done to a tree by those who know its marks, whoever its parent is. */
 export class TreeControl {
@@ -35,7 +54,7 @@ export class TreeControl {
       members: () => membersOf(known.marks()),
       signal: (members, signal) => signalTree(known.marks(), members, signal),
       isHeld: () => this.#isHeld(),
-      isKeeper: (member) => known.hasKeeper && isKeeper(member, known.marks().leader?.pid ?? 0),
+      isKeeper: (member) => isKeeper(member, known.marks().leader?.pid ?? 0, known.keepers),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Limits } from "../config/definition.ts";
+import type { Limits, ResourceLimits } from "../config/definition.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type TreeExit } from "../process/port.ts";
 import type { CleanUp, Job, Output } from "../store/job.ts";
 import type { Ports } from "./ports.ts";
@@ -144,7 +144,7 @@ const endOf = ({ code, signal, failure }: TreeExit): Pick<CleanUp, "exitCode" | 
 
 function launchOf(order: CleanUpOrder, jobDirectory: string): Launch {
   const { job, attempt, argv, cwd, environment, body } = order;
-  // What bounds the job (its namespace, its memory) does not bound who cleans up after it.
+  // What bounds the job (its namespace, its memory) does not bound who cleans up after it; as whom it ran does.
   const limits: Limits = { ...order.limits, output: "log", isolate: "none", outlive: false, keepDescendants: false };
   return {
     job: job.id,
@@ -154,10 +154,17 @@ function launchOf(order: CleanUpOrder, jobDirectory: string): Launch {
     cwd,
     environment,
     body,
-    limits: { ...limits, resources: { optional: [] }, timestamps: false },
+    limits: { ...limits, resources: asTheSameUser(order.limits.resources), timestamps: false },
     jobDirectory: `${jobDirectory}/exit-handler`,
   };
 }
+
+const asTheSameUser = ({ user, group, umask, optional }: ResourceLimits): ResourceLimits => ({
+  optional,
+  ...(user !== undefined && { user }),
+  ...(group !== undefined && { group }),
+  ...(umask !== undefined && { umask }),
+});
 
 const outputsOf = (outputs: readonly Output[]): Output[] =>
   outputs.map(({ content, leftOut }) => ({ stream: "exit handler", content, ...(leftOut && { leftOut }) }));

@@ -15,6 +15,7 @@ const PATIENCE_MS = 120_000;
 export const EXCEPTIONS = {
   "inherited descriptors": "Deno has no way to close what it was started with before a child inherits it",
   "ignored signals": "Deno does not give children the default action back for what was ignored when it was started",
+  "control groups": "Deno cannot start a program in a control group, so trees are held by their marks unless told",
   "child's resources": "Deno does not tell a child's processor time and peak memory",
 } as const;
 export type Exception = keyof typeof EXCEPTIONS;
@@ -36,7 +37,7 @@ export const FORMS: readonly Form[] = [
   {
     name: "deno",
     argv: [join(ROOT, "node_modules/.bin/deno"), "run", "-A", MAIN],
-    lacks: new Set<Exception>(["inherited descriptors", "ignored signals", "child's resources"]),
+    lacks: new Set<Exception>(["inherited descriptors", "ignored signals", "control groups", "child's resources"]),
     // Else it would translate the source anew for every home directory.
     environment: { DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
   },

@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { findGroups } from "../../src/process/containment.ts";
 import type { Runtime } from "../../src/runtime/port.ts";
 import { run, spawnFailure, start, startStopped } from "../support/children.ts";
 import { eventually, within } from "../support/eventually.ts";
 import { writeNoop } from "../support/noop.ts";
-import { descriptorsOf, endAll, filesOf, idsOf, stateOf, statusOf } from "../support/processes.ts";
+import { descriptorsOf, endAll, filesOf, idsOf, procText, stateOf, statusOf } from "../support/processes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import type { Case } from "./suite.ts";
 
@@ -80,6 +81,36 @@ const WHAT_A_CHILD_GETS: readonly Case<Runtime>[] = [
     async run(runtime) {
       const { descriptors } = inheritedThrough(runtime, 'exec 8</dev/null 9</dev/null; exec "$@"');
       assert.deepEqual(descriptors, [0, 1, 2, 3]);
+    },
+  },
+  {
+    name: "a child begins in the control group that is given, where the runtime says it can",
+    async run(runtime) {
+      const home = findGroups(runtime);
+      if (typeof home === "string" || !runtime.entersGroups) return;
+      const group = home.make();
+      const { pid, exited } = await startStopped(runtime, ":", { group: group.descriptor });
+      const inside = group.pids();
+      endAll([pid]);
+      await exited;
+      await eventually("its group is empty", () => !group.isPopulated());
+      home.remove(group);
+      assert.deepEqual(inside, [pid]);
+    },
+  },
+  {
+    name: "a child of root's can be another user's, with none of root's further groups",
+    async run(runtime) {
+      if (process.getuid?.() !== 0) return;
+      const { pid, exited } = await startStopped(runtime, ":", { account: { user: 54_321, group: 54_322 } });
+      const status = procText(pid, "status") ?? "";
+      endAll([pid]);
+      await exited;
+      const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.trim().split("\t");
+      assert.deepEqual(field("Uid"), Array(4).fill("54321"));
+      assert.deepEqual(field("Gid"), Array(4).fill("54322"));
+      assert.deepEqual(field("Groups"), [""]);
+      assert.deepEqual(field("CapEff"), ["0000000000000000"]);
     },
   },
   {

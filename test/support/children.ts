@@ -6,7 +6,7 @@ import { stateOf } from "./processes.ts";
 
 export const PATH = "/usr/local/bin:/usr/bin:/bin";
 
-export type ChildOptions = Partial<Pick<SpawnOptions, "cwd" | "environment">> & {
+export type ChildOptions = Partial<Pick<SpawnOptions, "cwd" | "environment" | "group" | "account">> & {
   /** Open descriptors for some of 0–3; the others are /dev/null. They stay open. */
   readonly descriptors?: Readonly<Record<number, number>>;
 };
@@ -30,8 +30,9 @@ export function start(runtime: Runtime, argv: readonly string[], options: ChildO
   };
   const at = (index: number): number => options.descriptors?.[index] ?? nothing;
   try {
-    const { cwd = "/", environment = { PATH } } = options;
-    const child = runtime.spawn(argv, { cwd, environment, onExit, descriptors: [at(0), at(1), at(2), at(3)] });
+    const { descriptors: _, cwd = "/", environment = { PATH }, ...more } = options;
+    const descriptors = [at(0), at(1), at(2), at(3)] as const;
+    const child = runtime.spawn(argv, { ...more, cwd, environment, onExit, descriptors });
     return { pid: child.pid, exited: exited.promise, told: () => told, unref: () => child.unref() };
   } finally {
     closeSync(nothing);

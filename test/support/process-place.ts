@@ -2,9 +2,9 @@ import { DEFAULT_LIMITS, type Containment } from "../../src/config/definition.ts
 import { mkdirSync, readFileSync } from "node:fs";
 import { systemClock, type Clock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
-import type { Launch, RunningTree, Slot, StopOrder, Takings } from "../../src/process/port.ts";
+import type { Launch, RunningTree, Slot, StopOrder, Takings, TreeExit } from "../../src/process/port.ts";
 import { runtime } from "../../src/runtime/index.ts";
-import type { Exit, Runtime } from "../../src/runtime/port.ts";
+import type { Runtime } from "../../src/runtime/port.ts";
 import type { Content, Output } from "../../src/store/job.ts";
 import { PATH } from "./children.ts";
 import { eventually, within } from "./eventually.ts";
@@ -14,7 +14,7 @@ import { newId, temporaryDirectory, type TemporaryDirectory } from "./temporary.
 export const order = (graceMs = 2000, signal: StopOrder["signal"] = "TERM"): StopOrder => ({ signal, graceMs });
 
 export interface Ended {
-  readonly exit: Exit;
+  readonly exit: TreeExit;
   /** What could not be ended. */
   readonly left: string | null;
   readonly takings: Takings;

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { cannotEnter } from "./confinement.ts";
+import { ISOLATING_PROGRAMS } from "./isolation.ts";
+import { limited } from "./limiting.ts";
+import type { DeadAttempt, Launch } from "./port.ts";
+import { ExitRecord } from "./shim.ts";
+import type { StartPlace } from "./spawn.ts";
+import { refuseMissing } from "./spawn-failures.ts";
+import type { Supervision } from "./supervisor.ts";
+
+/**
+ * What is started for a launch: the job's own argv, within the programs of ours that it needs around it.
+ *
+ * @throws SpawnFailed when what it needs cannot be had here, or its program is not there.
+ */
+export function wrapped(launch: Launch, place: StartPlace, supervision: Supervision): readonly string[] {
+  const bounded = limited(launch.argv, place.enforcement, entrancesOf(place, supervision));
+  const apart = isolated(bounded, place, supervision);
+  const kept = place.record?.keeping(apart) ?? apart;
+  if (kept !== launch.argv) {
+    refuseMissing(launch);
+    place.init?.prepare();
+    place.record?.prepare();
+  }
+  return kept;
+}
+
+function isolated(argv: readonly string[], { init, enforcement }: StartPlace, { isolation }: Supervision) {
+  return init === null ? argv : isolation.isolated(argv, init, enforcement.runner?.account ?? null);
+}
+
+/** The files by which the job itself enters the control groups in which it is not started. */
+function entrancesOf({ group, bounds, enforcement }: StartPlace, { runtime }: Supervision): string[] {
+  const own = group === null || runtime.entersGroups ? [] : [join(group.path, "cgroup.procs")];
+  if (own.length > 0 && enforcement.runner) throw cannotEnter();
+  return [...own, ...(bounds?.entrances ?? [])];
+}
+
+/** How many programs of ours, from the main process downwards, only wait for the job. */
+export const keepersOf = ({ record, init }: Pick<StartPlace, "record" | "init">): number =>
+  (record === null ? 0 : 1) + (init === null ? 0 : ISOLATING_PROGRAMS);
+
+/** The same for an attempt that another worker started. */
+export function keepersFor({ directory, limits }: DeadAttempt): number {
+  const init = ExitRecord.ofInit(directory, limits);
+  return keepersOf({ record: limits.outlive ? new ExitRecord(directory, init) : null, init });
+}
