@@ -6,8 +6,8 @@ import { Marks, type Marked } from "../../src/cli/doctor/marked.ts";
 import { hasTakenForm, SHAPES, type Rung, type Shape } from "../../src/cli/doctor/shapes.ts";
 import { Tools } from "../../src/cli/doctor/tools.ts";
 import { eventually } from "../support/eventually.ts";
-import { endAll } from "../support/processes.ts";
-import { COMPILED, type Form } from "./forms.ts";
+import { endAll, isLiving } from "../support/processes.ts";
+import { COMPILED, FORMS, type Form } from "./forms.ts";
 import { PATH, Place, type Running } from "./place.ts";
 
 setDefaultTimeout(120_000);
@@ -203,3 +203,45 @@ describe.each(RUNGS.map((rung) => [rung.rung, rung] as const))("on the rung of %
     },
   );
 });
+
+describe.each(FORMS.filter((form) => form !== COMPILED).map((form) => [form.name, form] as const))(
+  "on %s",
+  (_, form) => {
+    test.each([ABORT, DEATH].map((way) => [way.name, way] as const))(
+      "jobs of all shapes are gone when they are final after %s",
+      async (_way, way) => {
+        expect(await play(form, { rung: "marks", containment: "marks", isolate: "none" }, [way])).toEqual([]);
+      },
+    );
+  },
+);
+
+const MARKED = 'sleep "$1" & ( setsid sleep "$1" & ); ( setsid env -i sleep "$1" & );';
+const UNMARKED = '( setsid env -i sleep "$1" <&- >&- 2>&- 3>&- & );';
+
+test.each([
+  ["cgroup", MARKED + UNMARKED, 4],
+  // What bears no mark is taken for a stray.
+  ["marks", MARKED, 3],
+])(
+  "what a job with keep_descendants leaves lives on when it and its worker end (%s)",
+  async (containment, script, count) => {
+    const marks = new Marks(systemClock);
+    await using place = new Place(COMPILED);
+    await using _rest = { [Symbol.asyncDispose]: () => marks.endAll() };
+    const mark = marks.make();
+    Bun.spawnSync(["mkfifo", place.of("go")]);
+    const id = await place.submit("--keep-descendants", "--", "sh", "-c", `${script} read _ <go; exit 0`, "sh", mark);
+    const worker = await place.worker([], { environment: { REEVE_CONTAINMENT: containment } });
+    const left = await eventually("all are there", () => {
+      const sleepers = marks.living(mark).filter(({ isSleeper }) => isSleeper);
+      return sleepers.length === count && sleepers.map(({ pid }) => pid);
+    });
+    closeSync(openSync(place.of("go"), "w"));
+    expect(await place.reeve("wait", id)).toMatchObject({ code: 0 });
+    expect(left.filter((pid) => !isLiving(pid))).toEqual([]);
+    worker.signal("SIGTERM");
+    expect((await worker.ended).signal).toBe("SIGTERM");
+    expect(left.filter((pid) => !isLiving(pid))).toEqual([]);
+  },
+);
