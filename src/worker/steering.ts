@@ -47,15 +47,16 @@ export class Steering {
     const wanted = new Map(ports.store.suspension.of(worker).map((job) => [job.seq, job.suspendBy]));
     for (const active of this.#active) {
       const by = wanted.get(active.started.job.seq) ?? null;
-      if ((by !== null) !== active.isSuspended)
-        active.inTurn(() => this.#suspendOrResume(active, by)).catch(stop.fault);
+      if ((by !== null) !== active.isSuspended) active.inTurn(() => this.#suspendOrResume(active)).catch(stop.fault);
     }
   }
 
-  /** The tree first, then what is told of it. */
-  async #suspendOrResume(active: ActiveJob, by: string | null): Promise<void> {
+  /** The tree first, then what is told of it. What is wanted may have changed since this was put in its turn. */
+  async #suspendOrResume(active: ActiveJob): Promise<void> {
     const { ports, worker } = this.#options;
     const { job } = active.started;
+    const by = ports.store.jobs.bySeq(job.seq)?.suspendBy ?? null;
+    if ((by !== null) === active.isSuspended) return;
     const changed = by === null ? active.resume() : await active.suspend();
     if (!changed) return;
     const name = { job: job.id, attempt: job.attempts };
@@ -78,7 +79,7 @@ export class Steering {
     await ports.store.write(() => {
       for (const { started } of this.#active) {
         const job = jobs.bySeq(started.job.seq);
-        if (wanted && job?.phase === "EXECUTING") suspension.ask(job.seq, now, by);
+        if (wanted && job?.phase === "EXECUTING" && job.abortBy === null) suspension.ask(job.seq, now, by);
         if (!wanted && job?.suspendBy === by) suspension.lift(job.seq, now, `SIGCONT to ${worker}`);
       }
     });
