@@ -22,13 +22,13 @@ export class Forgetting {
   }
 
   /**
-   * Within a transaction. A job that a worker has is left alone.
+   * Within a transaction. A job that a worker has is left alone, and so is one that is to be cleaned up after.
    *
    * @returns whether it is forgotten.
    */
   forget(seq: number, at: number): boolean {
     const job = this.#database.get<Job>(`SELECT ${JOB_COLUMNS} FROM jobs WHERE seq = ?`, seq);
-    if (!job || !IDLE.has(job.phase)) return false;
+    if (!job || !IDLE.has(job.phase) || job.owed !== null) return false;
     // What waits for a job that will never complete must not wait for ever.
     if (!isFinal(job.phase)) this.#dependents.ended(seq, "ABORTED", at);
     this.#leaveTombstone(job, at);

@@ -69,13 +69,13 @@ export class Steering {
     const job = this.#get(seq);
     if (isFinal(job.phase)) return job;
     const message = `aborted by ${by} before it was started`;
-    // The next start cleans up after an earlier attempt, and ends it then.
-    const mustWait = isHeldByWorker(job.phase) || (job.phase === "QUEUED" && job.owed !== null);
+    const mustWait = isHeldByWorker(job.phase) || job.owed !== null;
     if (!mustWait) return this.#abortNow(job, at, by, { message, type: "fatal", cause: "abort" });
     if (job.abortBy !== null) return job;
-    this.#database.run("UPDATE jobs SET abort_by = ? WHERE seq = ?", by, seq);
+    this.#database.run("UPDATE jobs SET abort_by = ?, available_at = NULL WHERE seq = ?", by, seq);
     this.#decisions.add(seq, at, "abort asked", by);
-    return this.#get(seq);
+    // The next start cleans up after an earlier attempt, and ends it then: nothing may keep it from that.
+    return job.phase === "HELD" ? this.start(seq, at, by) : this.#get(seq);
   }
 
   #abortNow(job: Job, at: number, by: string, error: JobError): Job {
