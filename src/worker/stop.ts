@@ -11,7 +11,7 @@ const EARLY_MS = 5;
 /** How the worker comes to its end. It only notes and wakes; the worker's loop decides. */
 export class Stop {
   readonly #clock: Clock;
-  readonly #budgetMs: number;
+  #budgetMs: number;
   readonly #wake: () => void;
   readonly #asked = Promise.withResolvers<void>();
   #askedAt: number | null = null;
@@ -29,7 +29,7 @@ export class Stop {
   /** The first is the stop, one soon after is the same, a later one means now. */
   ask(signal: StopOrder["signal"] | null = null): "first" | "same" | "now" {
     const now = this.#clock.monotonic();
-    if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : "now";
+    if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : this.#hurry(now - this.#askedAt);
     this.#signal = signal;
     this.#askedAt = now;
     this.#asked.resolve();
@@ -39,6 +39,14 @@ export class Stop {
     );
     this.#wake();
     return "first";
+  }
+
+  /** Of the budget only the time to kill and to record is left, whatever else is going on. */
+  #hurry(goneMs: number): "now" {
+    this.#budgetMs = Math.min(this.#budgetMs, goneMs + RESERVE_MS);
+    this.#timers.push(this.#clock.after(RESERVE_MS + EARLY_MS, this.#wake));
+    this.#wake();
+    return "now";
   }
 
   /** The worker has ended: its budget keeps the process no longer. */

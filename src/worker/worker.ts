@@ -189,7 +189,9 @@ export class Worker {
     const { store, clock } = this.#ports;
     const { maxTimeMs } = this.#settings.goal;
     const unwatch = store.watch("workers", this.#rung);
-    const cancel = maxTimeMs === null ? null : clock.after(maxTimeMs, () => this.stop("its time is over"));
+    // A stop that somebody else has asked for goes on as it was.
+    const timeIsOver = (): void => void (this.#stop.isAsked || this.stop("its time is over"));
+    const cancel = maxTimeMs === null ? null : clock.after(maxTimeMs, timeIsOver);
     return () => {
       unwatch();
       cancel?.();

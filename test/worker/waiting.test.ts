@@ -94,6 +94,21 @@ describe("a stop", () => {
     expect(stop.ask()).toBe("now");
   });
 
+  test("that means now leaves the time to kill and to record, counted from its first asking", async () => {
+    const { clock, woken, stop } = stopping();
+    stop.ask();
+    await clock.advance(3000);
+    stop.ask();
+    expect(stop).toMatchObject({ isShort: true, isOverdue: false });
+    await clock.advance(1000);
+    stop.ask();
+    await clock.advance(995);
+    expect(stop.isOverdue).toBe(false);
+    await clock.advance(10);
+    expect(stop.isOverdue).toBe(true);
+    expect(woken.times).toBe(4);
+  });
+
   test("wakes the worker when it is asked for, and when its budget is used up", async () => {
     const { clock, woken, stop } = stopping(10_000);
     stop.ask();
