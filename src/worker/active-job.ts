@@ -101,6 +101,8 @@ export class ActiveJob {
     if (this.#exited || this.#cause !== null || this.#tree?.hasEnded()) return false;
     this.#cause = cause;
     this.#by = by;
+    // From here on it goes on only to end.
+    this.#isSuspended = false;
     this.#carryOut();
     return true;
   }
@@ -125,8 +127,14 @@ export class ActiveJob {
     if (this.#tree === null || this.#cause === null) return;
     const { planned } = this.started;
     const hasHandler = planned.kind === "plan" && planned.plan.exitHandler !== null;
-    if (this.#cause === "stop" && hasHandler) this.#standStill.resolve("stand still");
-    else this.#tree.stop(this.stopOrder());
+    if (this.#cause === "stop" && hasHandler) return this.#standForHandler();
+    this.timers.resume();
+    this.#tree.stop(this.stopOrder());
+  }
+
+  #standForHandler(): void {
+    this.timers.pause();
+    this.#standStill.resolve("stand still");
   }
 
   /** A cause that would have come in time, had the job not been so quick. */
@@ -172,7 +180,7 @@ export class ActiveJob {
     this.#standsStill();
     const tree = await this.#begun.promise;
     await tree?.suspend();
-    return !this.#exited;
+    return this.#isSuspended && !this.#exited;
   }
 
   #standsStill(): void {

@@ -56,6 +56,8 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const { launch } = work;
   const { clock, emit } = context.ports;
   const begun = clock.monotonic() - (active.started.adopted?.ranMs ?? 0);
+  // It may have been asked to stand still before it was started.
+  const pausedBefore = active.timers.pausedMs;
   if (!active.started.adopted) emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
   watchTime(active, tree, context);
   const standing =
@@ -64,7 +66,8 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   if (exit.outOfMemory === "limit" && exit.code !== 0) active.explain("memory");
   active.exited();
   const endedAt = endOf(active, exit, clock.now());
-  const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - active.timers.pausedMs - (clock.now() - endedAt)));
+  const stoodMs = active.timers.pausedMs - pausedBefore;
+  const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - stoodMs - (clock.now() - endedAt)));
   const ending = endingOf(exit);
   const isLeft = launch.limits.keepDescendants && active.cause === null && ending.kind === "exited";
   if (isLeft) tree.leave();
@@ -158,14 +161,20 @@ async function explain(
   if (isUnexplained && patienceMs > 0 && (await context.stopsWithin(patienceMs))) active.explain("stop");
 }
 
-/** The job stands still while its exit handler runs for the first time, and is dead afterwards. */
+/** The job, unless it has ended, stands still while its exit handler runs for the first time, and is dead afterwards. */
 async function cleanUpStanding(
   active: ActiveJob,
   tree: RunningTree,
   work: Work,
   { ports, exitHandlers }: RunContext,
-): Promise<CleanedUp> {
+): Promise<CleanedUp | null> {
   await tree.suspend();
+  // It had just ended by itself: what it left running is seen to as after any other end.
+  if (tree.hasEnded()) {
+    tree.resume();
+    active.pardon();
+    return null;
+  }
   const end = async (): Promise<void> => {
     tree.kill();
     await tree.exited;
