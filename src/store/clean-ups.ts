@@ -8,12 +8,22 @@ export interface ExitHandler {
   readonly cwd: string;
 }
 
+/** Where the processes of a try are: it may have been begun by another worker than the attempt. */
+export interface Place {
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  /** Its worker was process 1 of the namespace. */
+  readonly workerWasInit: boolean;
+}
+
 /** What is recorded of the clean-up after one attempt. */
 export interface CleanUpRow {
   /** Null: the attempt has none. */
   readonly handler: ExitHandler | null;
   readonly outcome: CleanUp["outcome"] | null;
   readonly tries: number;
+  /** Of the last try; null: none was begun. */
+  readonly place: Place | null;
   readonly tookMs: number;
   readonly cause: Cause | null;
   readonly messageId: string;
@@ -26,6 +36,7 @@ interface Row {
   readonly handler: string | null;
   readonly outcome: CleanUp["outcome"] | null;
   readonly tries: number;
+  readonly place: string | null;
   readonly tookMs: number | null;
   readonly cause: Cause | null;
   readonly messageId: string;
@@ -33,8 +44,8 @@ interface Row {
   readonly pending: string | null;
 }
 
-const ONE = `SELECT exit_handler AS handler, cleanup AS outcome, cleanup_tries AS tries, cleanup_ms AS tookMs, cause,
-    message_id AS messageId, receive_count AS receiveCount, cleanup_pending AS pending
+const ONE = `SELECT exit_handler AS handler, cleanup AS outcome, cleanup_tries AS tries, cleanup_place AS place,
+    cleanup_ms AS tookMs, cause, message_id AS messageId, receive_count AS receiveCount, cleanup_pending AS pending
   FROM attempts WHERE job = ? AND number = ?`;
 
 /** What exit handlers did, and what is still to be done. Writing is to be done within a transaction. */
@@ -53,7 +64,8 @@ export class CleanUps {
     // What is read here as JSON, this store wrote.
     const handler = row.handler === null ? null : (JSON.parse(row.handler) as ExitHandler);
     const pending = row.pending === null ? null : (JSON.parse(row.pending) as Settlement);
-    return { ...row, tookMs: row.tookMs ?? 0, handler, pending };
+    const place = row.place === null ? null : (JSON.parse(row.place) as Place);
+    return { ...row, tookMs: row.tookMs ?? 0, handler, place, pending };
   }
 
   planned(job: number, attempt: number, handler: ExitHandler): void {
@@ -66,7 +78,18 @@ export class CleanUps {
   }
 
   /** A try begins: recorded before the spawn, so that a crash does not add more than one. */
-  begun(job: number, attempt: number, tries: number): void {
+  begun(job: number, attempt: number, tries: number, place: Place): void {
+    this.#database.run(
+      "UPDATE attempts SET cleanup_tries = ?3, cleanup_place = ?4 WHERE job = ?1 AND number = ?2",
+      job,
+      attempt,
+      tries,
+      JSON.stringify(place),
+    );
+  }
+
+  /** A try was cut short, and counts for nothing. */
+  cutShort(job: number, attempt: number, tries: number): void {
     this.#database.run("UPDATE attempts SET cleanup_tries = ?3 WHERE job = ?1 AND number = ?2", job, attempt, tries);
   }
 

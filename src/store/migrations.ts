@@ -188,6 +188,7 @@ ALTER TABLE attempts ADD COLUMN cleanup_exit_code INTEGER;
 ALTER TABLE attempts ADD COLUMN cleanup_signal TEXT;
 ALTER TABLE attempts ADD COLUMN cleanup_ms INTEGER;
 ALTER TABLE attempts ADD COLUMN cleanup_pending TEXT;
+ALTER TABLE attempts ADD COLUMN cleanup_place TEXT;
 
 -- How long the attempt stood still, and since when it does.
 ALTER TABLE attempts ADD COLUMN suspended_ms INTEGER NOT NULL DEFAULT 0;

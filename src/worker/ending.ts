@@ -176,6 +176,18 @@ export function forItsProcess({ phase, counts, error }: Settlement): Settlement 
   return { phase: phase === "QUEUED" ? putBackAs : phase, verdict: { kind: "leave" }, counts, error };
 }
 
+/** Nothing has happened. */
+export const AGAIN: Settlement = {
+  phase: "QUEUED",
+  verdict: { kind: "release", delayMs: 0 },
+  counts: "nothing",
+  error: null,
+};
+
+/** What it is to become then; null: it is run again. What the attempt counts as has been counted by then. */
+export const pendingOf = (judged: Settlement): Settlement | null =>
+  judged.phase === "QUEUED" ? null : { ...judged, counts: "nothing" };
+
 /** Exponential, with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export function backoff(failures: number, limits: Limits, random: () => number): number {
   const ceiling = Math.min(limits.backoffCapMs, limits.backoffBaseMs * 2 ** Math.min(failures, 30));

@@ -1,7 +1,8 @@
 import type { Limits, ResourceLimits } from "../config/definition.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type TreeExit } from "../process/port.ts";
+import type { Place } from "../store/clean-ups.ts";
 import type { CleanUp, Job, Output } from "../store/job.ts";
-import type { Ports } from "./ports.ts";
+import type { Host, Ports } from "./ports.ts";
 import type { Stop } from "./stop.ts";
 import { collect } from "./taking.ts";
 
@@ -44,12 +45,17 @@ const GRACE_MS = 1000;
 /** Runs exit handlers: each twice at most, also across crashes, and none longer than a stop of the worker allows. */
 export class ExitHandlers {
   readonly #ports: Ports;
+  readonly #place: Place;
   readonly #stop: Pick<Stop, "graceLeftMs">;
   readonly #running = new Set<RunningTree>();
+  /** Those that were killed before they had ended. */
+  readonly #cutShort = new WeakSet<RunningTree>();
   #isCutShort = false;
 
-  constructor(ports: Ports, stop: Pick<Stop, "graceLeftMs">) {
+  constructor(ports: Ports, host: Host, stop: Pick<Stop, "graceLeftMs">) {
+    const { bootId, pidNamespace, pid } = host;
     this.#ports = ports;
+    this.#place = { bootId, pidNamespace, workerWasInit: pid === 1 };
     this.#stop = stop;
   }
 
@@ -85,7 +91,7 @@ export class ExitHandlers {
   async #tryOnce(order: CleanUpOrder, slot: Slot): Promise<Try> {
     const { store, emit } = this.#ports;
     if (this.#mayRunMs(order) <= 0) return NOT_RUN;
-    await store.write(() => store.cleanUps.begun(order.job.seq, order.attempt, order.tries));
+    await store.write(() => store.cleanUps.begun(order.job.seq, order.attempt, order.tries, this.#place));
     const launch = launchOf(order, store.location.job(order.job.id));
     try {
       return await this.#supervise(slot.start(launch), launch, slot, this.#mayRunMs(order));
@@ -110,18 +116,18 @@ export class ExitHandlers {
     const { clock } = this.#ports;
     const order = { signal: "TERM", graceMs: GRACE_MS } as const;
     this.#running.add(tree);
-    if (this.#isCutShort) tree.kill();
+    if (this.#isCutShort) this.#cut(tree);
     let isLate = false;
     const cancel = clock.after(forMs, () => {
-      isLate = true;
+      isLate = !tree.hasEnded();
       tree.stop(order);
     });
     const exit = await tree.exited;
     cancel();
+    // Its own time over is a failure; a stop's is not.
+    const isCutShort = this.#cutShort.has(tree) || (isLate && forMs < launch.limits.exitHandlerMs);
     await tree.gone(order);
     this.#running.delete(tree);
-    // Its own time over is a failure; a stop's is not.
-    const isCutShort = this.#isCutShort || (isLate && forMs < launch.limits.exitHandlerMs);
     const taken = await collect(slot, launch, this.#ports);
     return { ...endOf(exit), result: resultOf(exit, isLate, isCutShort), outputs: outputsOf(taken.outputs) };
   }
@@ -130,7 +136,13 @@ export class ExitHandlers {
   killAll(): void {
     if (this.#isCutShort) return;
     this.#isCutShort = true;
-    for (const tree of this.#running) tree.kill();
+    for (const tree of this.#running) this.#cut(tree);
+  }
+
+  /** What has ended by itself has ended, though nobody was told yet. */
+  #cut(tree: RunningTree): void {
+    if (!tree.hasEnded()) this.#cutShort.add(tree);
+    tree.kill();
   }
 }
 

@@ -3,7 +3,7 @@ import { abortedBy } from "../store/endings.ts";
 import type { CleanUpRow, ExitHandler } from "../store/clean-ups.ts";
 import type { Job, Settlement } from "../store/job.ts";
 import type { ActiveJob } from "./active-job.ts";
-import { cleanUpFirst, judgeDirty } from "./ending.ts";
+import { AGAIN, cleanUpFirst, judgeDirty } from "./ending.ts";
 import type { CleanedUp } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
 import type { RunContext } from "./run.ts";
@@ -15,13 +15,6 @@ export interface InsteadOfRunning {
   /** To be called in the transaction that records the end. */
   record(): void;
 }
-
-const AGAIN: Settlement = {
-  phase: "QUEUED",
-  verdict: { kind: "release", delayMs: 0 },
-  counts: "nothing",
-  error: null,
-};
 
 /**
  * Cleans up after an earlier attempt, where a stop of the worker left that undone. Null: nothing is owed any more, and
@@ -76,13 +69,16 @@ function recordCleanUp(
   store.outputs.add(job.seq, attempt, outputs);
 }
 
+/** Why a job that was claimed has not been started. */
+export const owedReason = ({ owed }: Job): string => `it was to be cleaned up after attempt ${owed} first`;
+
 function consequence(
   job: Job,
   { pending }: CleanUpRow,
   { cleanUp }: CleanedUp,
   { ports }: RunContext,
 ): Omit<InsteadOfRunning, "record"> | null {
-  const reason = `it was to be cleaned up after attempt ${job.owed} first`;
+  const reason = owedReason(job);
   switch (cleanUp.outcome) {
     case "done": {
       // An abort may have come while it waited.

@@ -4,9 +4,10 @@ import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement 
 import type { WorkerRow } from "../store/workers.ts";
 import type { Outlived } from "./adoption.ts";
 import { isDead, othersOf, type OneOfMany } from "./others.ts";
-import { forItsProcess, judge, judgeStuck } from "./ending.ts";
+import { AGAIN, forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
+import { owedReason } from "./owed.ts";
 import type { Planner } from "./plan.ts";
 
 export interface RecoveryOptions extends OneOfMany {
@@ -77,8 +78,10 @@ export class Recovery {
   }
 
   async #recoverJob(job: Job, dead: WorkerRow): Promise<Recovered> {
-    const remains = await this.#remains(job, dead);
-    if (remains.kind === "outlived") return this.#adopt(job, remains, dead);
+    // First what cleans up: the tree may stand still for it, and goes on when it is ended.
+    const handlerLeft = await this.#endHandler(job, dead);
+    const remains = handlerLeft ?? (await this.#end(this.#deadAttempt(job, dead)));
+    if (remains.kind === "outlived") return (await this.#options.adopt(job, remains)) ? "adopted" : "left";
     if (remains.kind === "gone") return this.#recoverGone(job, remains, dead);
     const since = this.#options.ports.store.attempts.unknownSince(job);
     if (since !== null && this.#options.ports.clock.now() - since >= this.#options.unknownAfterMs) {
@@ -89,20 +92,7 @@ export class Recovery {
     return "left";
   }
 
-  async #adopt(job: Job, outlived: Outlived, dead: WorkerRow): Promise<Recovered> {
-    const handlerLeft = await this.#endHandler(job, dead);
-    if (handlerLeft === null) return (await this.#options.adopt(job, outlived)) ? "adopted" : "left";
-    outlived.tree.letGo();
-    await this.#recordUnknown(job, handlerLeft, job.phase === "UNKNOWN");
-    return "left";
-  }
-
   async #recoverGone(job: Job, remains: Gone, dead: WorkerRow): Promise<Recovered> {
-    const handlerLeft = await this.#endHandler(job, dead);
-    if (handlerLeft !== null) {
-      await this.#recordUnknown(job, handlerLeft, job.phase === "UNKNOWN");
-      return "left";
-    }
     const cleaned = await this.#cleanUp(job, dead);
     // A stop of this worker cut it short: it is left to the next one as it was found.
     if (cleaned?.cleanUp.outcome === "owed") return "left";
@@ -110,15 +100,16 @@ export class Recovery {
     return "recovered";
   }
 
-  /** Ends an exit handler that the dead worker had begun. Null when nothing of it is left, else what is. */
-  async #endHandler(job: Job, dead: WorkerRow): Promise<string | null> {
+  /** Ends an exit handler that the dead worker had begun. Null when nothing of it is left. */
+  async #endHandler(job: Job, dead: WorkerRow): Promise<Extract<Remains, { kind: "unknown" }> | null> {
     const { store } = this.#options.ports;
     const attempt = job.owed ?? job.attempts;
-    if ((store.cleanUps.of(job.seq, attempt)?.tries ?? 0) === 0) return null;
+    const place = store.cleanUps.of(job.seq, attempt)?.place ?? null;
+    if (place === null) return null;
     const tree = this.#deadAttempt(job, dead);
     const directory = handlerDirectory(tree.directory);
-    const remains = await this.#end({ ...tree, attempt, directory, role: "exit handler", mayGoOn: false });
-    return remains.kind === "unknown" ? remains.what : null;
+    const remains = await this.#end({ ...tree, ...place, attempt, directory, role: "exit handler", mayGoOn: false });
+    return remains.kind === "unknown" ? remains : null;
   }
 
   /** Null: there is nothing to do, or it is owed for an earlier attempt, and the job was not started. */
@@ -141,18 +132,15 @@ export class Recovery {
       directory: handlerDirectory(this.#deadAttempt(job, dead).directory),
     });
     const { tries } = cleaned.cleanUp;
-    await ports.store.write(() => ports.store.cleanUps.begun(job.seq, job.attempts, tries));
+    await ports.store.write(() => ports.store.cleanUps.cutShort(job.seq, job.attempts, tries));
     return cleaned;
-  }
-
-  #remains(job: Job, dead: WorkerRow): Promise<Remains> {
-    return this.#end(this.#deadAttempt(job, dead));
   }
 
   #deadAttempt(job: Job, dead: WorkerRow): DeadAttempt {
     const { store } = this.#options.ports;
     const directory = store.attempts.one(job.seq, job.attempts)?.directory ?? dead.directory;
     const limits = this.#options.planner.limits(job, store.jobs.inputs(job.seq));
+    const isCleanedUpAfter = (store.cleanUps.of(job.seq, job.attempts)?.place ?? null) !== null;
     return {
       job: job.id,
       attempt: job.attempts,
@@ -160,8 +148,8 @@ export class Recovery {
       jobDirectory: store.location.job(job.id),
       role: "job",
       limits,
-      // As it was started, whatever this worker knows of its definition.
-      mayGoOn: directory === store.location.outlivingAttempt(job.id, job.attempts),
+      // As it was started, whatever this worker knows of its definition; but not when it has been cleaned up after.
+      mayGoOn: !isCleanedUpAfter && directory === store.location.outlivingAttempt(job.id, job.attempts),
       bootId: dead.bootId,
       pidNamespace: dead.pidNamespace,
       workerWasInit: dead.pid === 1,
@@ -192,6 +180,7 @@ export class Recovery {
   }
 
   #judge(job: Job, cleanUp: CleanUp | null): Settlement {
+    if (job.owed !== null) return AGAIN;
     const { store, random } = this.#options.ports;
     const inputs = store.jobs.inputs(job.seq);
     const settlement = judge({
@@ -225,7 +214,7 @@ const NOTHING_LEFT = {
 
 function lostEnd(job: Job, { pid, takings }: Gone, cleaned: CleanedUp | null, at: number): AttemptEnd {
   return {
-    ending: { kind: "lost" },
+    ending: job.owed === null ? { kind: "lost" } : { kind: "not started", reason: owedReason(job) },
     cause: job.abortBy === null ? null : "abort",
     endedAt: at,
     // Nobody saw for how long, and the time without a worker is not the job's.

@@ -2,7 +2,7 @@ import { foregroundOf, type AttemptEnd, type Settlement } from "../store/job.ts"
 import { messageOf } from "../errors.ts";
 import type { Takings } from "../process/port.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
-import { cleanUpFirst, forItsProcess, judge, judgeStuck } from "./ending.ts";
+import { cleanUpFirst, forItsProcess, judge, judgeStuck, pendingOf } from "./ending.ts";
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { payOwed } from "./owed.ts";
 import type { Ports } from "./ports.ts";
@@ -43,7 +43,7 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
     if (judged.phase === "QUEUED" || owes) store.wakeWorkers();
     for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
     owed?.record();
-    if (owes) store.cleanUps.owe(job.seq, job.attempts, judged.phase === "QUEUED" ? null : judged);
+    if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
     return store.attempts.end(job, end, owes ? cleanUpFirst(judged) : judged, context.worker);
   });
   context.ending(active, outcome);

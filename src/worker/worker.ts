@@ -41,7 +41,7 @@ export class Worker {
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
     this.#goal = new GoalWatch(settings.goal, ports, this.#wake.call);
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
-    const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, this.#stop));
+    const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, settings.host, this.#stop));
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
     const adopt = this.#adopt;
     const recovery = new Recovery({ ports, worker, foreground, planner, exitHandlers, unknownAfterMs, adopt });
