@@ -1,51 +1,50 @@
 import { isFinal, isHeldByWorker, phasesBefore, type Phase } from "../../src/store/phases.ts";
-import type { JobRecord, Ledger } from "./ledger.ts";
+import type { CleanUpChecks } from "./clean-up-checks.ts";
+import type { JobRecord } from "./ledger.ts";
 import type { Life } from "./life.ts";
-import type { AttemptRow, Observer, Row } from "./observer.ts";
-import type { World } from "./world.ts";
-
-/** What everybody who checks needs. */
-export interface Watched {
-  readonly world: World;
-  readonly ledger: Ledger;
-  readonly observer: Observer;
-  /** The lives of all workers that there ever were, by their ids. */
-  readonly workers: ReadonlyMap<string, Life>;
-  /** Whether a process of the job lives that could have been ended. */
-  readonly runs: (job: string) => boolean;
-  /** Whether one lives that nobody has tried to kill. */
-  readonly isLeft: (job: string) => boolean;
-}
+import type { AttemptRow, Row } from "./observer.ts";
+import type { SuspensionChecks } from "./suspension-checks.ts";
+import type { TruthChecks } from "./truth-checks.ts";
+import type { Watched } from "./watched.ts";
 
 const FIRST_PHASES: ReadonlySet<Phase> = new Set(["PENDING", "QUEUED", "HELD", "ABORTED"]);
 
 /** A ring may be lost, then the next look for the dead finds it; that one may wait for what cannot be killed. */
 const ABORT_WITHIN_MS = 60_000;
 
+/** What else is to be looked at after a commit. */
+export interface OtherChecks {
+  readonly cleanUps: CleanUpChecks;
+  readonly suspensions: SuspensionChecks;
+  readonly truth: TruthChecks;
+}
+
 /** Compares what is on disk after a commit with what was there before it. */
 export class CommitChecks {
   readonly #watched: Watched;
+  readonly #others: OtherChecks;
 
-  constructor(watched: Watched) {
+  constructor(watched: Watched, others: OtherChecks) {
     this.#watched = watched;
+    this.#others = others;
   }
 
   committed(by: Life): void {
     const { ledger, observer } = this.#watched;
     if (!observer.isNews()) return;
-    const rows = observer.rows();
+    const { rows, there } = observer.changes();
     const changed: { record: JobRecord; before: Row | null; row: Row }[] = [];
     for (const row of rows) {
       const record = ledger.get(row.id);
       if (!record) this.#violate("nobody makes up jobs", row.id);
-      else if (!isSame(record.row, row)) {
+      else {
         changed.push({ record, before: record.row, row });
         record.row = row;
         if (row.retriedAs !== null) record.retriedAs.add(row.retriedAs);
       }
     }
-    if (rows.length < [...ledger.jobs.values()].filter(({ row, gone }) => row !== null && !gone).length) {
-      this.#removed(new Set(rows.map(({ id }) => id)));
+    if (there.size < [...ledger.jobs.values()].filter(({ row, gone }) => row !== null && !gone).length) {
+      this.#removed(there);
     }
     // Claims look at what else became of the same commit, hence after all rows are known.
     for (const { record, before, row } of changed) this.#changed(by, record, before, row);
@@ -71,6 +70,8 @@ export class CommitChecks {
     this.#checkPhases(before, row);
     this.#checkOwner(by, before, row);
     this.#checkBudgets(record, row);
+    this.#others.suspensions.changed(record, before, row);
+    this.#others.cleanUps.changed(record, row);
     const attempts = this.#watched.observer.attempts(row.seq);
     this.#check(attempts.length === row.attempts, "every attempt has a row", row, `${attempts.length} rows`);
     if (row.attempts > before.attempts) this.#begun(record, before, row, attempts.at(-1));
@@ -98,7 +99,7 @@ export class CommitChecks {
     const isHeld = isHeldByWorker(row.phase);
     this.#check((row.worker !== null) === isHeld, "a job has a worker while it is run", row, `worker ${row.worker}`);
     this.#check((row.receipt !== null) === isHeld, "a job has a receipt while it is run", row);
-    const owner = before.worker === null ? undefined : this.#watched.workers.get(before.worker);
+    const owner = before.worker === null ? undefined : this.#watched.workers.get(before.worker)?.life;
     const isTaken = before.worker !== null && before.receipt !== row.receipt;
     if (!owner || !isTaken || owner === by) return;
     this.#check(
@@ -118,12 +119,17 @@ export class CommitChecks {
   #begun(record: JobRecord, before: Row, row: Row, attempt: AttemptRow | undefined): void {
     const { world, ledger } = this.#watched;
     const { spec, limits } = record;
-    record.begun.set(row.attempts, world.now);
     this.#check(attempt?.number === row.attempts && attempt.endedAt === null, "a start is recorded", row);
-    this.#check(row.failures < limits.maxAttempts, "no start beyond the failures allowed", row, `${row.failures}`);
-    this.#check(row.lost < limits.maxLost, "no start beyond the losses allowed", row, `${row.lost}`);
+    const isOwed = row.owed !== null;
+    this.#check(
+      isOwed || row.failures < limits.maxAttempts,
+      "no start beyond the failures allowed",
+      row,
+      `${row.failures}`,
+    );
+    this.#check(isOwed || row.lost < limits.maxLost, "no start beyond the losses allowed", row, `${row.lost}`);
     const isToEnd = before.abortBy !== null || record.abortTold;
-    this.#check(!isToEnd, "what is to be aborted is not started again", row);
+    this.#check(isOwed || !isToEnd, "what is to be aborted is not started again", row);
     const isInTime = row.attempts > 1 || (spec.expiresAt ?? Infinity) > (attempt?.startedAt ?? 0);
     this.#check(isInTime, "expired jobs are not started", row);
     this.#check((spec.availableAt ?? 0) <= world.latestWall, "no start before the delay is over", row);
@@ -133,36 +139,36 @@ export class CommitChecks {
   }
 
   #ended(by: Life, record: JobRecord, before: Row, row: Row, attempts: readonly AttemptRow[]): void {
-    const { world, runs } = this.#watched;
     const ended = attempts.find(({ number }) => number === before.attempts);
     this.#check(!!ended && ended.endedAt !== null && ended.ending !== null, "an ended attempt has an ending", row);
     if (!ended) return;
     by.say(`${row.id.slice(0, 6)}: #${ended.number} ${ended.ending} ${ended.exitCode ?? ended.signal} ${ended.cause}`);
-    const held = world.now - (record.begun.get(before.attempts) ?? world.now);
-    record.heldMs += held;
     if (ended.ending !== "lost") record.ranMs += record.lastRanMs;
     record.lastRanMs = 0;
-    this.#check(!runs(row.id) || isStuck(row), "the end is told when the tree is gone", row);
-    if (ended.cause === "timeout") {
-      this.#check(held >= (record.limits.timeoutMs ?? Infinity), "no timeout before its time", row, `${held} ms`);
-    }
-    if (ended.cause === "overrun") {
-      const { executionDuration } = record.spec;
-      this.#check(record.heldMs >= executionDuration * 1000, "no overrun before its time", row, `${record.heldMs} ms`);
-    }
+    this.#check(!this.#runs(row.id) || isStuck(row), "the end is told when the tree is gone", row);
+    this.#others.truth.ended({ by, record, before, row, attempt: ended });
     if (before.abortBy !== null) this.#checkAbort(record, before, row);
     if (before.abortBy !== null && ended.ending === "lost" && record.limits.onLost === "release") {
-      this.#check(row.phase === "ABORTED", "an abort survives its worker", row);
+      const isOther = row.owed !== null || (row.phase === "ERROR" && ended.cleanUp === "failed");
+      this.#check(row.phase === "ABORTED" || isOther, "an abort survives its worker", row);
     }
+  }
+
+  /** Whether a process of the job lives that could have been ended. */
+  #runs(job: string): boolean {
+    return this.#watched.table.of(job, "job").some(({ isStuck: inKernel }) => !inKernel);
   }
 
   #checkAbort(record: JobRecord, before: Row, row: Row): void {
     const { world, workers } = this.#watched;
-    this.#check(isFinal(row.phase), "an abort is not forgotten", row);
+    // A clean-up that is owed comes first.
+    const isNoted = row.owed !== null && row.abortBy !== null;
+    this.#check(isFinal(row.phase) || isNoted, "an abort is not forgotten", row);
     const askedAt = record.abortSeenAt ?? world.now;
-    const isFair = workers.get(before.worker ?? "")?.wasUndisturbedSince(askedAt) && world.storeFailedAt < askedAt;
+    const isFair = workers.get(before.worker ?? "")?.life.wasUndisturbedSince(askedAt) && world.storeFailedAt < askedAt;
     const took = world.now - askedAt;
-    const most = ABORT_WITHIN_MS + record.limits.graceMs;
+    const { graceMs, exitHandlerMs } = record.limits;
+    const most = ABORT_WITHIN_MS + graceMs + (record.handled ? 2 * exitHandlerMs : 0);
     this.#check(!isFair || took <= most, "an abort is carried out in time", row, `${took} ms of ${most}`);
   }
 
@@ -191,24 +197,3 @@ export function isStuck({ phase, error }: Row): boolean {
 
 const describeEnd = ({ endedAt, verdict, error, attempts }: Row): string =>
   JSON.stringify([endedAt, verdict, error, attempts]);
-
-function isSame(before: Row | null, row: Row): boolean {
-  if (before === null) return false;
-  return (
-    before.phase === row.phase &&
-    before.attempts === row.attempts &&
-    before.worker === row.worker &&
-    before.receipt === row.receipt &&
-    before.abortBy === row.abortBy &&
-    before.waiting === row.waiting &&
-    before.failures === row.failures &&
-    before.lost === row.lost &&
-    before.verdict === row.verdict &&
-    before.endedAt === row.endedAt &&
-    before.error === row.error &&
-    before.runningMs === row.runningMs &&
-    before.retriedAs === row.retriedAs &&
-    before.availableAt === row.availableAt &&
-    before.destruction === row.destruction
-  );
-}

@@ -13,11 +13,13 @@ export function checkEnd(place: Workplace): void {
     checkAnswer(place, record);
     if (record.row && !record.gone) checkJob(place, record, record.row);
   }
-  const living = machine.table.all.filter(({ job, unkillableUntil }) => {
+  const living = machine.table.all.filter(({ tree: { job }, unkillableUntil }) => {
     const row = ledger.get(job)?.row;
     return unkillableUntil < world.now && !(row && isStuck(row));
   });
-  world.check(living.length === 0, "no process is left", () => living.map(({ pid, job }) => `${pid} of ${job}`).join());
+  world.check(living.length === 0, "no process is left", () =>
+    living.map(({ pid, tree }) => `${pid} of ${tree.job}`).join(),
+  );
   world.check(observer.count("workers") === 0, "no dead worker is left", () => String(observer.count("workers")));
   world.check(observer.count("removals") === 0, "no removal is left", () => String(observer.count("removals")));
   world.check(locks.held.length === 0, "no lock is left", () => locks.held.join());

@@ -1,8 +1,13 @@
 import { STAY, type Goal } from "../../src/worker/ports.ts";
 import type { Random } from "./random.ts";
-import type { WorkerLife, Workplace } from "./workplace.ts";
+import type { WorkerLife } from "./watched.ts";
+import { FINISH, type Workplace } from "./workplace.ts";
 
 const HOUR_MS = 3_600_000;
+/** A further signal is taken for the same stop so long. */
+const SAME_STOP_MS = 2000;
+/** What somebody may send to a process that is not his. */
+const FOREIGN = ["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 
 /** What goes wrong in a history, and what operators do. */
 export class Faults {
@@ -27,6 +32,7 @@ export class Faults {
   keepStaffed(): void {
     if (this.#isOver) return;
     if (this.#living().length === 0) this.#hire();
+    this.#place.checks.look();
     this.#place.world.after(this.#random.between(200, 8000), null, () => this.keepStaffed());
   }
 
@@ -62,17 +68,20 @@ export class Faults {
     const { world } = this.#place;
     const dice = this.#random.next();
     const living = this.#living();
-    if (dice < 0.16 || living.length === 0) return this.#hire();
+    if (dice < 0.14 || living.length === 0) return this.#hire();
     const one = this.#random.pick(living);
-    if (dice < 0.32) return one.life.die("killed");
-    if (dice < 0.46) return this.#pause(one);
-    if (dice < 0.6) return this.stop(one);
-    if (dice < 0.64) return this.#finish(one);
-    if (dice < 0.74) return world.jump(this.#random.between(-2 * HOUR_MS, 2 * HOUR_MS) >> this.#random.between(0, 12));
-    if (dice < 0.8) return this.#forAWhile("the disk is full", (is) => (this.#place.machine.disk.isFull = is));
-    if (dice < 0.86)
+    if (dice < 0.28) return one.life.die("killed");
+    if (dice < 0.37) return this.#pause(one);
+    if (dice < 0.5) return this.stop(one);
+    if (dice < 0.54) return this.#finish(one);
+    if (dice < 0.59) return this.#standStill(one);
+    if (dice < 0.67) return this.#signalSomething();
+    if (dice < 0.72) return this.#signalAll(one);
+    if (dice < 0.78) return world.jump(this.#random.between(-2 * HOUR_MS, 2 * HOUR_MS) >> this.#random.between(0, 12));
+    if (dice < 0.83) return this.#forAWhile("the disk is full", (is) => (this.#place.machine.disk.isFull = is));
+    if (dice < 0.88)
       return this.#forAWhile("the store is busy", (is) => (this.#place.machine.disk.busy = is ? 0.7 : 0));
-    if (dice < 0.91) return this.#forAWhile("rings are lost", (is) => (this.#place.bells.lost = is ? 0.5 : 0));
+    if (dice < 0.92) return this.#forAWhile("rings are lost", (is) => (this.#place.bells.lost = is ? 0.5 : 0));
     if (dice < 0.95)
       return this.#forAWhile("resources are scarce", (is) => (this.#place.machine.scarcity = is ? 0.7 : 0));
     if (dice < 0.98) return this.#breakDisk(one);
@@ -91,16 +100,51 @@ export class Faults {
     for (const delay of signals) {
       world.after(delay, one.life, () => {
         one.life.say("is asked to stop");
+        if (one.stopAskedAt !== null && world.now - one.stopAskedAt >= SAME_STOP_MS) one.nowAskedAt ??= world.now;
         one.stopAskedAt ??= world.now;
         one.worker.stop("a signal");
       });
     }
   }
 
+  /** SIGTSTP, and SIGCONT after a while. */
+  #standStill({ life, worker }: WorkerLife): void {
+    const { world } = this.#place;
+    const ask = (wanted: boolean): void => {
+      life.say(wanted ? "is to stand still" : "is to go on");
+      worker.standStill(wanted);
+    };
+    world.after(0, life, () => ask(true));
+    world.after(this.#random.between(1, 20_000), life, () => ask(false));
+  }
+
+  /** A job's process, or an exit handler's, is signalled by somebody who has nothing to do with it. */
+  #signalSomething(): void {
+    const { table } = this.#place.machine;
+    if (table.all.length === 0) return;
+    const { pid, tree } = this.#random.pick(table.all);
+    const signal = this.#random.pick(FOREIGN);
+    this.#place.world.say("", `somebody sends ${signal} to process ${pid} of ${tree.job.slice(0, 6)}`);
+    table.signal([pid], signal, "outside");
+  }
+
+  /** As systemd stops a service: the worker and all that its jobs started, in no order. */
+  #signalAll(one: WorkerLife): void {
+    const { world, machine, ledger } = this.#place;
+    const isIts = (job: string): boolean => ledger.get(job)?.row?.worker === one.life.name;
+    const send = (): void => {
+      const pids = machine.table.all.filter(({ tree }) => isIts(tree.job)).map(({ pid }) => pid);
+      world.say("", `SIGTERM for ${one.life.name} and processes ${pids.join(" ")}`);
+      machine.table.signal(pids, "SIGTERM", "outside");
+    };
+    world.after(this.#random.between(0, 100), null, send);
+    world.after(this.#random.between(0, 100), null, () => this.stop(one));
+  }
+
   #finish({ life, worker }: WorkerLife): void {
     this.#place.world.after(0, life, () => {
       life.say("is asked to finish");
-      worker.finish("a signal");
+      worker.finish(FINISH);
     });
   }
 

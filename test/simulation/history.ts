@@ -70,6 +70,7 @@ async function tell(place: Workplace): Promise<void> {
   faults.plan(random.chance(0.1) ? 0 : random.between(1, 16), lengthMs);
   await world.run(() => false, lengthMs);
   world.say("", "from here on all goes well");
+  users.end();
   faults.end();
   await comeToRest(place, faults);
   if (world.violation === null) checkEnd(place);

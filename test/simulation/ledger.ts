@@ -18,10 +18,14 @@ export interface JobRecord {
   abortSeenAt: number | null;
   /** Whoever asked for the abort of the running job was told that it is noted. */
   abortTold: boolean;
-  /** When its attempts were seen to begin, in monotonic time. */
-  readonly begun: Map<number, number>;
-  /** Sum of the milliseconds from the begin to the end of its attempts, as seen from outside. */
-  heldMs: number;
+  /** Whether something cleans up after it. */
+  readonly handled: boolean;
+  /** How often it was seen to become SUSPENDED. */
+  suspensions: number;
+  /** Somebody has asked for its suspension. */
+  wasToStandStill: boolean;
+  /** It was to go on at some time since it became SUSPENDED. */
+  resumed: boolean;
   /** Milliseconds that its main process ran the last time, as far as its worker saw. */
   lastRanMs: number;
   /** The sum of these, of all attempts whose worker told the end. */
@@ -47,8 +51,10 @@ export class Ledger {
       gone: false,
       abortSeenAt: null,
       abortTold: false,
-      begun: new Map(),
-      heldMs: 0,
+      handled: spec.context.kind === "definition" || spec.context.exitHandler !== undefined,
+      suspensions: 0,
+      wasToStandStill: false,
+      resumed: false,
       lastRanMs: 0,
       ranMs: 0,
       spawned: new Set(),

@@ -11,6 +11,7 @@ export const MUTATIONS = [
   { name: "aborts are forgotten", noticedBy: "what is to be aborted is not started again" },
   { name: "ended jobs are written again", noticedBy: "a final phase stays" },
   { name: "jobs vanish when they end", noticedBy: "no job is lost" },
+  { name: "a tree that moves is told to stand still", noticedBy: "what is SUSPENDED stands still" },
 ] as const satisfies readonly { readonly name: string; readonly noticedBy: string }[];
 
 export type Mutation = (typeof MUTATIONS)[number]["name"];

@@ -6,22 +6,21 @@ import {
   type Remains,
   type RunningTree,
   type Slot,
-  type StopOrder,
   type Takings,
+  type TreeName,
 } from "../../src/process/port.ts";
-import { standStill, terminate, type Target } from "../../src/process/terminate.ts";
-import type { Exit } from "../../src/runtime/port.ts";
+import { terminate } from "../../src/process/terminate.ts";
+import type { Host } from "../../src/worker/ports.ts";
 import type { Disk } from "./database.ts";
-import { Crashed, whileItLives, type Life } from "./life.ts";
+import { whileItLives, type Life } from "./life.ts";
 import type { ProcessTable, VirtualProcess } from "./process-table.ts";
 import { behaviourOf, type Behaviour } from "./programs.ts";
+import { SimulatedTree, targetOf } from "./simulated-tree.ts";
 
 /** What is looked at when processes are started and ended. */
 export interface ProcessWatch {
   spawning(life: Life, launch: Launch): void;
-  spawned(life: Life, launch: Launch): void;
-  /** A main process of a worker that lives has ended. */
-  mainEnded(life: Life, launch: Launch, ranMs: number, unkillableMs: number): void;
+  spawned(life: Life, launch: Launch, main: VirtualProcess): void;
   treeGone(life: Life, launch: Launch): void;
   recovering(life: Life, attempt: DeadAttempt): void;
 }
@@ -31,23 +30,23 @@ export interface Machine {
   readonly table: ProcessTable;
   readonly disk: Disk;
   readonly watch: ProcessWatch;
-  /** Which attempt a slot's files are of, by its directory: they outlive the worker. */
-  readonly slots: Map<string, { readonly job: string; readonly attempt: number; readonly pid: number | null }>;
+  /** Which tree a slot's files are of, by its directory: they outlive the worker. */
+  readonly slots: Map<string, TreeName & { readonly pid: number | null }>;
   /** Spawns that the system refuses for want of something. */
   scarcity: number;
   /** For a check of the checker: recovery says that all is gone. */
   readonly recoveryLies: boolean;
+  /** For another: a tree is told to stand still that does not. */
+  readonly suspensionLies: boolean;
 }
 
-/** From the death of a process until its parent hears of it. */
-const SLOWEST_NEWS_MS = 3;
 const RECOVERY_FAILS = 0.02;
 
-const outputOf = (launch: { job: string; attempt: number }): Takings => ({
+const outputOf = ({ job, attempt, role }: TreeName): Takings => ({
   outputs: [
     {
       stream: "log",
-      content: { kind: "inline", bytes: new TextEncoder().encode(`${launch.job}.${launch.attempt}`) },
+      content: { kind: "inline", bytes: new TextEncoder().encode(`${job}.${attempt} ${role}`) },
     },
   ],
   results: [],
@@ -60,12 +59,12 @@ const outputOf = (launch: { job: string; attempt: number }): Takings => ({
 export class SimulatedProcesses implements Processes {
   readonly #life: Life;
   readonly #machine: Machine;
-  readonly #pidNamespace: string;
+  readonly #host: Host;
 
-  constructor(life: Life, machine: Machine, pidNamespace: string) {
+  constructor(life: Life, machine: Machine, host: Host) {
     this.#life = life;
     this.#machine = machine;
-    this.#pidNamespace = pidNamespace;
+    this.#host = host;
   }
 
   openSlot(directory: string): Slot {
@@ -91,10 +90,10 @@ export class SimulatedProcesses implements Processes {
     const behaviour = this.#behaviour(launch);
     this.#machine.slots.set(directory, { ...launch, pid: null });
     if (behaviour.refusal !== null) throw new SpawnFailed(behaviour.refusal, `not started: ${behaviour.refusal}`);
-    const tree = new SimulatedTree(launch, behaviour, life, this.#machine, this.#pidNamespace);
+    const tree = new SimulatedTree(launch, behaviour, life, this.#machine, this.#host.pidNamespace);
     this.#machine.slots.set(directory, { ...launch, pid: tree.pid });
-    this.#machine.watch.spawned(life, launch);
-    life.say(`starts process ${tree.pid} for ${launch.job.slice(0, 6)}, attempt ${launch.attempt}`);
+    life.say(`starts process ${tree.pid} for ${describe(launch)}`);
+    this.#machine.watch.spawned(life, launch, tree.main);
     life.reach("after a spawn");
     return tree;
   }
@@ -131,19 +130,20 @@ export class SimulatedProcesses implements Processes {
     life.reach("after a tree is recovered");
     if (left !== null) return { kind: "unknown", what: left };
     const slot = this.#machine.slots.get(attempt.directory);
-    const started = slot?.job === attempt.job && slot.attempt === attempt.attempt;
+    const started = slot?.job === attempt.job && slot.attempt === attempt.attempt && slot.role === attempt.role;
     return { kind: "gone", pid: started ? slot.pid : null, takings: started ? outputOf(attempt) : NOTHING };
   }
 
-  async #endTree({ job, pidNamespace, workerWasInit, limits }: DeadAttempt): Promise<string | null> {
+  async #endTree(attempt: DeadAttempt): Promise<string | null> {
+    const { bootId, pidNamespace, workerWasInit, limits } = attempt;
     const { table, recoveryLies } = this.#machine;
-    if (recoveryLies) return null;
-    if (pidNamespace !== this.#pidNamespace) {
-      if (table.of(job).length > 0) return "in another pid namespace a process still has its output open";
+    if (recoveryLies || bootId !== this.#host.bootId) return null;
+    if (pidNamespace !== this.#host.pidNamespace) {
+      if (table.ofTree(attempt).length > 0) return "in another pid namespace a process still has its output open";
       return workerWasInit ? null : "it ran in another pid namespace, which cannot be looked into";
     }
     const order = { signal: limits.stopSignal, graceMs: limits.graceMs };
-    const left = await terminate(targetOf(job, this.#life, table), order, this.#life.clock);
+    const left = await terminate(targetOf(attempt, this.#life, table), order, this.#life.clock);
     return left.length === 0 ? null : "these processes could not be ended";
   }
 
@@ -153,95 +153,7 @@ export class SimulatedProcesses implements Processes {
   }
 }
 
+const describe = ({ job, attempt, role }: TreeName): string =>
+  `${role === "job" ? "" : "the exit handler of "}${job.slice(0, 6)}, attempt ${attempt}`;
+
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
-
-/** The tree of a job for the real way of ending one. */
-function targetOf(job: string, life: Life, table: ProcessTable): Target {
-  return {
-    members: () => table.membersOf(job),
-    signal(members, signal) {
-      life.reach("before a signal");
-      table.signal(
-        members.map(({ pid }) => pid),
-        signal,
-      );
-      life.reach("after a signal");
-    },
-  };
-}
-
-class SimulatedTree implements RunningTree {
-  readonly pid: number;
-  readonly exited: Promise<Exit>;
-  readonly #launch: Launch;
-  readonly #life: Life;
-  readonly #machine: Machine;
-  readonly #target: Target;
-  #stopping: ReturnType<typeof terminate> | null = null;
-
-  constructor(launch: Launch, behaviour: Behaviour, life: Life, machine: Machine, pidNamespace: string) {
-    const exit = Promise.withResolvers<Exit>();
-    const startedAt = life.world.now;
-    const whose = { job: launch.job, attempt: launch.attempt, pidNamespace };
-    const main: VirtualProcess = machine.table.start(whose, behaviour, (how) => {
-      if (life.isDead) return;
-      machine.watch.mainEnded(life, launch, life.world.now - startedAt, behaviour.unkillableMs);
-      const news = life.world.random.between(0, SLOWEST_NEWS_MS);
-      life.world.after(news, life, () => exit.resolve({ ...how, usage: null, failure: null }));
-    });
-    if (behaviour.fatalAfterMs !== null) {
-      life.world.after(behaviour.fatalAfterMs, null, () => life.die(`brought down by process ${main.pid}`));
-    }
-    this.pid = main.pid;
-    this.exited = exit.promise;
-    this.#launch = launch;
-    this.#life = life;
-    this.#machine = machine;
-    this.#target = targetOf(launch.job, life, machine.table);
-  }
-
-  stop(order: StopOrder): void {
-    this.#life.mustLive();
-    this.#stopping ??= whileItLives(terminate(this.#target, order, this.#life.clock));
-  }
-
-  remember(): void {
-    this.#life.reach("before a process is remembered");
-  }
-
-  /** It is also called where nobody catches what is thrown, and the dead must not be heard. */
-  kill(): void {
-    try {
-      this.stop({ signal: "KILL", graceMs: 0 });
-      this.#target.signal(this.#target.members(), "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Crashed)) throw error;
-    }
-  }
-
-  hasEnded(): boolean {
-    return !this.#machine.table.all.some(({ pid }) => pid === this.pid);
-  }
-
-  leave(): void {
-    this.#life.reach("before a tree is left");
-  }
-
-  suspend(): Promise<void> {
-    return whileItLives(standStill(this.#target, this.#life.clock));
-  }
-
-  resume(): void {
-    this.#target.signal(this.#target.members(), "SIGCONT");
-  }
-
-  letGo(): void {}
-
-  async gone(order: StopOrder): Promise<string | null> {
-    if (this.#stopping !== null || this.#target.members().length > 0) this.stop(order);
-    const left = (await this.#stopping) ?? [];
-    this.#life.mustLive();
-    this.#machine.watch.treeGone(this.#life, this.#launch);
-    return left.length === 0 ? null : `processes of the job could not be ended: ${left.length}`;
-  }
-}

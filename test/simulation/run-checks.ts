@@ -1,38 +1,36 @@
 import type { WorkerEvent } from "../../src/events.ts";
 import type { DeadAttempt, Launch } from "../../src/process/port.ts";
-import type { Watched } from "./commit-checks.ts";
 import type { Life } from "./life.ts";
-import type { ProcessWatch } from "./processes.ts";
+import type { Watched } from "./watched.ts";
+import type { TreeFacts } from "./witness.ts";
 
 /** Kills come in rounds of up to 100 ms, and timers late. */
 const SLACK_MS = 300;
 const SUSPECT_FROM = 2;
 
-/** What must hold whenever a process is started or ended, or something is told. */
-export class RunChecks implements ProcessWatch {
+/** What must hold whenever a job is started or ended, or something is told. */
+export class RunChecks {
   readonly #watched: Watched;
-  readonly #isAlive: (job: string) => boolean;
   /** The jobs whose trees a worker has. */
   readonly #trees = new Map<Life, Set<string>>();
 
-  constructor(watched: Watched, isAlive: (job: string) => boolean) {
+  constructor(watched: Watched) {
     this.#watched = watched;
-    this.#isAlive = isAlive;
   }
 
   spawning(life: Life, { job, attempt }: Launch): void {
-    const { world, ledger, observer } = this.#watched;
+    const { world, ledger, observer, table } = this.#watched;
     const record = ledger.get(job);
     const row = observer.row(job);
     const start = row && observer.attempts(row.seq).find(({ number }) => number === attempt);
     const what = (): string => `${life.name} starts ${job.slice(0, 6)}, attempt ${attempt}, ${row?.phase}`;
-    world.check(!this.#isAlive(job), "no job runs twice at once", what);
+    world.check(table.of(job, "job").length === 0, "no job runs twice at once", what);
     world.check(start?.endedAt === null, "no spawn before its start is on disk", what);
-    const isOwn = row !== undefined && row.attempts === attempt && this.#watched.workers.get(row.worker ?? "") === life;
-    world.check(isOwn, "a worker runs only what is its own", what);
+    const owner = this.#watched.workers.get(row?.worker ?? "");
+    world.check(row?.attempts === attempt && owner?.life === life, "a worker runs only what is its own", what);
     world.check(record?.spawned.has(attempt) === false, "an attempt is started once", what);
     record?.spawned.add(attempt);
-    const others = [...(this.#trees.get(life) ?? [])].filter((other) => this.#isAlive(other));
+    const others = [...(this.#trees.get(life) ?? [])].filter((other) => table.of(other, "job").length > 0);
     const isAlone = others.length === 0 || [job, ...others].every((one) => !this.#isSuspect(one));
     world.check(isAlone, "a suspect runs alone", what);
   }
@@ -46,36 +44,35 @@ export class RunChecks implements ProcessWatch {
     this.#trees.set(life, trees.add(job));
   }
 
-  mainEnded(life: Life, { job }: Launch, ranMs: number, unkillableMs: number): void {
+  mainEnded({ launch: { job }, life, main }: TreeFacts): void {
     const { world, ledger } = this.#watched;
     const record = ledger.get(job);
-    if (!record) return;
-    record.lastRanMs = ranMs;
-    if (!life.wasUndisturbedSince(world.now - ranMs)) return;
+    if (!record || life.isDead) return;
+    record.lastRanMs = main.ranMs;
+    if (!life.wasUndisturbedSince(main.begunAt)) return;
     const { limits, spec, spawned } = record;
     const inAll = spec.executionDuration > 0 ? spec.executionDuration * 1000 - record.ranMs : Infinity;
     const limit = Math.max(0, Math.min(inAll, limits.timeoutMs ?? Infinity));
-    const most = Math.max(limit + limits.graceMs, unkillableMs) + SLACK_MS * spawned.size;
-    world.check(ranMs <= most, "limits of time are kept", () => `${job.slice(0, 6)} ran ${ranMs} ms of ${most}`);
+    const stuckMs = main.unkillableUntil - main.begunAt;
+    const most = Math.max(limit + limits.graceMs, stuckMs) + SLACK_MS * (spawned.size + record.suspensions);
+    const say = (): string => `${job.slice(0, 6)} ran ${main.ranMs} ms of ${most}`;
+    world.check(main.ranMs <= most, "limits of time are kept", say);
   }
 
   /** A worker that has ended leaves nothing behind that it has not killed. */
   workerEnded(life: Life): void {
-    const left = [...(this.#trees.get(life) ?? [])].filter((job) => this.#watched.isLeft(job));
-    this.#watched.world.check(
-      left.length === 0,
-      "no worker leaves its processes behind",
-      () => `${life.name}: ${left}`,
-    );
+    const { world, table } = this.#watched;
+    const left = [...(this.#trees.get(life) ?? [])].filter((job) => table.isLeft(job));
+    world.check(left.length === 0, "no worker leaves its processes behind", () => `${life.name}: ${left}`);
   }
 
-  treeGone(life: Life, { job }: Launch): void {
-    this.#trees.get(life)?.delete(job);
+  treeGone(life: Life, { job, role }: Launch): void {
+    if (role === "job") this.#trees.get(life)?.delete(job);
   }
 
   recovering(life: Life, { job, attempt }: DeadAttempt): void {
     const { world, ledger, workers } = this.#watched;
-    const owner = workers.get(ledger.get(job)?.row?.worker ?? "");
+    const owner = workers.get(ledger.get(job)?.row?.worker ?? "")?.life;
     const what = (): string => `${life.name} recovers ${job.slice(0, 6)}, attempt ${attempt}, of ${owner?.name}`;
     world.check(owner?.isDead === true, "only the jobs of the dead are recovered", what);
   }

@@ -1,7 +1,7 @@
 import type { Limits } from "../../src/config/definition.ts";
 import { Crashed, Life } from "./life.ts";
 import type { Random } from "./random.ts";
-import { PROGRAM_NAMES } from "./programs.ts";
+import { EXIT_HANDLER_NAMES, PROGRAM_NAMES } from "./programs.ts";
 import type { NewJob } from "../../src/store/submission.ts";
 import { isHeldByWorker, type Phase } from "../../src/store/phases.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -18,6 +18,7 @@ export class Users {
   #life: Life | null = null;
   #store: Store | null = null;
   #lives = 0;
+  #isOver = false;
 
   constructor(place: Workplace) {
     this.#place = place;
@@ -38,11 +39,20 @@ export class Users {
   act(): void {
     const { ledger } = this.#place;
     const dice = this.#random.next();
-    if (ledger.jobs.size === 0 || dice < 0.5) return this.submit();
-    if (dice < 0.64) this.#abort(this.#pick(["EXECUTING", "UNKNOWN"]));
-    else if (dice < 0.72) this.#start(this.#pick(["PENDING", "HELD"]));
-    else if (dice < 0.86) this.#retry(this.#pick(["ERROR", "ABORTED"]));
+    if (ledger.jobs.size === 0 || dice < 0.4) return this.submit();
+    if (dice < 0.5) this.#abort(this.#pick(["EXECUTING", "SUSPENDED", "UNKNOWN"]));
+    else if (dice < 0.56) this.#start(this.#pick(["PENDING", "HELD"]));
+    else if (dice < 0.59) this.#hold(this.#pick(["QUEUED"]));
+    else if (dice < 0.73) this.#suspend(this.#pick(["EXECUTING"]));
+    else if (dice < 0.81) this.#resume(this.#pick(["SUSPENDED"]));
+    else if (dice < 0.92) this.#retry(this.#pick(["ERROR", "ABORTED"]));
     else this.#delete(this.#random.chance(0.3) ? this.#newest() : this.#pick([]));
+  }
+
+  /** Nobody asks for anything any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#life?.die("its user has gone");
   }
 
   /** Mostly a job in one of these phases, where there is one. */
@@ -115,6 +125,29 @@ export class Users {
     });
   }
 
+  #hold(id: string): void {
+    this.#steer(id, "hold", (store, job, at) => {
+      if (job.phase === "QUEUED" || job.phase === "PENDING") store.steering.hold(job.seq, at, BY);
+    });
+  }
+
+  /** Some are resumed soon, or at once; some never. */
+  #suspend(id: string): void {
+    this.#steer(id, "suspend", (store, job, at) => {
+      if (job.phase === "EXECUTING" && job.abortBy === null) store.suspension.ask(job.seq, at, BY);
+    });
+    if (this.#random.chance(0.7)) {
+      const afterMs = this.#random.between(0, this.#random.pick([20, 500, 20_000]));
+      this.#place.world.after(afterMs, null, () => this.#isOver || this.#resume(id));
+    }
+  }
+
+  #resume(id: string): void {
+    this.#steer(id, "resume", (store, job, at) => {
+      if (job.suspendBy !== null) store.suspension.lift(job.seq, at, BY);
+    });
+  }
+
   #retry(id: string): void {
     const old = this.#place.ledger.get(id);
     if (!old?.row || old.gone || (old.row.phase !== "ERROR" && old.row.phase !== "ABORTED")) return;
@@ -183,6 +216,7 @@ function newJob({ world, ledger }: Workplace): NewJob {
 }
 
 function commandContext(random: Random): NewJob["context"] {
+  const exitHandler = random.chance(0.4) ? [random.pick(EXIT_HANDLER_NAMES)] : null;
   const limits: Limits = {
     ...LIMITS,
     timeoutMs: random.chance(0.3) ? random.between(200, 15_000) : null,
@@ -194,6 +228,9 @@ function commandContext(random: Random): NewJob["context"] {
     releaseDelayMs: random.between(0, 2000),
     backoffBaseMs: random.between(0, 5000),
     backoffCapMs: 20_000,
+    finishMs: random.chance(0.2) ? random.between(100, 30_000) : 0,
+    termExitZero: random.chance(0.8) ? "release" : "completed",
+    exitHandlerMs: random.pick([500, 5000, 30_000]),
   };
-  return { kind: "command", cwd: "/", environment: {}, secrets: [], limits };
+  return { kind: "command", cwd: "/", environment: {}, secrets: [], limits, ...(exitHandler && { exitHandler }) };
 }

@@ -8,7 +8,7 @@ import { StoreLocation } from "../../src/store/location.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Goal, Host } from "../../src/worker/ports.ts";
 import { Worker } from "../../src/worker/worker.ts";
-import { CommitChecks, type Watched } from "./commit-checks.ts";
+import { Checks } from "./checks.ts";
 import { SimulatedDatabase } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Life } from "./life.ts";
@@ -18,22 +18,16 @@ import { Observer } from "./observer.ts";
 import { ProcessTable } from "./process-table.ts";
 import { SimulatedProcesses, type Machine } from "./processes.ts";
 import { RELEASE_CODE, REJECT_CODE } from "./programs.ts";
-import { RunChecks } from "./run-checks.ts";
+import type { WorkerLife } from "./watched.ts";
+import { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
-/** One virtual worker process. */
-export interface WorkerLife {
-  readonly life: Life;
-  readonly worker: Worker;
-  readonly host: Host;
-  /** Whether it came to the end of its work. */
-  isDone: boolean;
-  /** When it was asked to stop. */
-  stopAskedAt: number | null;
-}
-
 export const UNKNOWN_AFTER_MS = 120_000;
-const STOP_BUDGET_MS = 25_000;
+/** Why a worker is asked to finish. */
+export const FINISH = "SIGUSR1";
+const STOP_BUDGETS_MS = [3000, 7000, 25_000, 25_000];
+/** A stop that is asked for again is to be over within so many milliseconds. */
+const NOW_MS = 3000;
 
 /** In memory where there is such a place: nothing here is to survive this process. */
 function temporaryPlace(): string {
@@ -49,11 +43,10 @@ export class Workplace {
   readonly bells: Bells;
   readonly locks: LockTable;
   readonly workers: WorkerLife[] = [];
-  readonly #lives = new Map<string, Life>();
+  readonly checks: Checks;
+  readonly #byName = new Map<string, WorkerLife>();
   readonly #directory = temporaryPlace();
   readonly #location: StoreLocation;
-  readonly #runs: RunChecks;
-  readonly #commits: CommitChecks;
   readonly #mutation: Mutation | null;
   #boot = 1;
   #lastPid = 1;
@@ -69,26 +62,26 @@ export class Workplace {
     this.locks = new LockTable((life) =>
       mutation === "a paused worker loses its lock" ? life.isRunning : !life.isDead,
     );
-    const table = new ProcessTable(world);
-    const mayBeEnded = (job: string): boolean =>
-      table.of(job).some(({ unkillableUntil }) => unkillableUntil < world.now);
-    const watched: Watched = {
+    const table = new ProcessTable(world, {
+      ended: (one, how) => this.checks.ended(one, how),
+      signalling: (one, signal, by) => this.checks.signalling(one, signal, by),
+    });
+    this.checks = new Checks({
       world,
       ledger: this.ledger,
       observer: this.observer,
-      workers: this.#lives,
-      runs: mayBeEnded,
-      isLeft: (job) => table.isLeft(job),
-    };
-    this.#commits = new CommitChecks(watched);
-    this.#runs = new RunChecks(watched, (job) => table.of(job).length > 0);
+      table,
+      witness: new Witness(),
+      workers: this.#byName,
+    });
     this.machine = {
       table,
       disk: { isFull: false, busy: 0 },
-      watch: this.#runs,
+      watch: this.checks,
       slots: new Map(),
       scarcity: 0,
       recoveryLies: mutation === "recovery says gone while it runs",
+      suspensionLies: mutation === "a tree that moves is told to stand still",
     };
   }
 
@@ -99,7 +92,7 @@ export class Workplace {
         real: runtime.openDatabase(path, { create: false }),
         life,
         disk: this.machine.disk,
-        committed: () => this.#commits.committed(life),
+        committed: () => this.checks.committed(life),
         rewrite: rewriting(this.#mutation),
       });
       return database;
@@ -117,11 +110,11 @@ export class Workplace {
 
   startWorker(goal: Goal, isSafe: boolean): WorkerLife {
     const { random } = this.world;
-    const name = `w${this.#lives.size + 1}`;
+    const name = `w${this.#byName.size + 1}`;
+    const stopBudgetMs = random.pick(STOP_BUDGETS_MS);
     const isDoomed = !isSafe && random.chance(0.6);
     const life = new Life(name, this.world, isDoomed ? random.between(0, 400) : Number.POSITIVE_INFINITY);
     const store = this.openStore(life, "wait");
-    this.#lives.set(name, life);
     const host = this.#host();
     const worker = new Worker(
       {
@@ -130,7 +123,7 @@ export class Workplace {
         host,
         concurrency: random.between(1, 4),
         recoveryIntervalMs: 5000,
-        stopBudgetMs: STOP_BUDGET_MS,
+        stopBudgetMs,
         unknownAfterMs: UNKNOWN_AFTER_MS,
         definitions: DEFINITIONS,
         environment: {},
@@ -143,13 +136,25 @@ export class Workplace {
         random: random.next,
         store,
         queue: new SqliteQueue(store, name, life.clock.now),
-        processes: new SimulatedProcesses(life, this.machine, host.pidNamespace),
+        processes: new SimulatedProcesses(life, this.machine, host),
         locks: this.locks.of(life),
-        emit: (event) => this.#runs.told(life, event),
+        emit: (event) => {
+          this.checks.told(life, event);
+          if (event.type === "worker stopping" && event.why !== FINISH) started.stopAskedAt ??= this.world.now;
+        },
       },
     );
-    const started: WorkerLife = { life, worker, host, isDone: false, stopAskedAt: null };
+    const started: WorkerLife = {
+      life,
+      worker,
+      host,
+      stopBudgetMs,
+      isDone: false,
+      stopAskedAt: null,
+      nowAskedAt: null,
+    };
     this.workers.push(started);
+    this.#byName.set(name, started);
     life.say("begins");
     if (host.pid === 1) life.atDeath(() => this.machine.table.endAll((one) => one.pidNamespace === host.pidNamespace));
     worker.work().then(
@@ -179,19 +184,23 @@ export class Workplace {
   }
 
   #workerEnded(ended: WorkerLife): void {
-    const { life, stopAskedAt } = ended;
+    const { life, stopAskedAt, nowAskedAt, stopBudgetMs } = ended;
     if (life.isDead) return;
     ended.isDone = true;
-    this.#runs.workerEnded(life);
-    const { world } = this;
-    const took = world.now - (stopAskedAt ?? world.now);
-    const isFair = stopAskedAt !== null && life.wasUndisturbedSince(stopAskedAt) && world.storeFailedAt < stopAskedAt;
-    world.check(
-      !isFair || took <= STOP_BUDGET_MS + 1000,
-      "a stop keeps to its budget",
-      () => `${life.name}: ${took} ms`,
-    );
+    this.checks.workerEnded(life);
+    this.#checkTook(life, stopAskedAt, stopBudgetMs + 1000, "a stop keeps to its budget");
+    // What waits in the kernel is waited for.
+    const { stuckUntil } = this.machine.table;
+    if (stuckUntil < (nowAskedAt ?? 0))
+      this.#checkTook(life, nowAskedAt, NOW_MS, "a stop that is asked for again is at once");
     life.die("its work is done");
+  }
+
+  #checkTook(life: Life, since: number | null, most: number, invariant: string): void {
+    const { world } = this;
+    if (since === null || !life.wasUndisturbedSince(since) || world.storeFailedAt >= since) return;
+    const took = world.now - since;
+    world.check(took <= most, invariant, () => `${life.name}: ${took} ms of ${most}`);
   }
 
   #workerFailed({ life }: WorkerLife, error: unknown): void {
@@ -209,20 +218,20 @@ export class Workplace {
 
 export const LIMITS = { ...DEFAULT_LIMITS, rejectCodes: [REJECT_CODE], releaseCodes: [RELEASE_CODE] };
 
-export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map(
-  ["steady", "flaky", "missing"].map((name) => [
-    name,
-    {
-      name,
-      command: [name],
-      parameters: new Map(),
-      limits: { ...LIMITS, maxAttempts: 2, backoffCapMs: 10_000 },
-      environment: {},
-      passEnvironment: [],
-      cwd: "/",
-    },
-  ]),
-);
+const definitionOf = (name: string): Definition => ({
+  name,
+  command: [name],
+  parameters: new Map(),
+  limits: { ...LIMITS, maxAttempts: 2, backoffCapMs: 10_000, exitHandlerMs: 5000 },
+  environment: {},
+  passEnvironment: [],
+  cwd: "/",
+});
+
+export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map([
+  ...["steady", "flaky", "missing"].map((name) => [name, definitionOf(name)] as const),
+  ["careful", { ...definitionOf("careful"), exitHandler: ["tidies sometimes"] }],
+]);
 
 let template: Uint8Array | null = null;
 

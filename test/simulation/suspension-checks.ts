@@ -1,0 +1,73 @@
+import type { JobRecord } from "./ledger.ts";
+import type { Row } from "./observer.ts";
+import type { Sender, VirtualProcess } from "./process-table.ts";
+import type { Watched } from "./watched.ts";
+
+/** A ring may be lost, then the next look for the dead tells; and disks may be slow. */
+const SOON_MS = 15_000;
+
+/** What is SUSPENDED stands still, and what nobody suspended does not. */
+export class SuspensionChecks {
+  readonly #watched: Watched;
+  /** Since when each stopped process was seen to stand still without a reason. */
+  #idle = new Map<number, number>();
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  /** After a commit in which something became of the job. */
+  changed(record: JobRecord, before: Row, row: Row): void {
+    const { table, world } = this.#watched;
+    record.wasToStandStill ||= row.suspendBy !== null;
+    if (before.suspendBy !== null && row.suspendBy === null) record.resumed = true;
+    if (before.phase !== "SUSPENDED" && row.phase === "SUSPENDED") {
+      record.suspensions += 1;
+      record.resumed = row.suspendBy === null;
+      const moving = table.of(row.id, "job").filter(({ moves }) => moves);
+      const say = (): string => `${row.id.slice(0, 6)}: ${moving.map(({ pid }) => pid).join(" ")}`;
+      world.check(moving.length === 0, "what is SUSPENDED stands still", say);
+    }
+    if (before.phase === "SUSPENDED" && row.phase === "EXECUTING" && row.attempts === before.attempts) {
+      const standing = table.of(row.id, "job").filter(({ isStopped }) => isStopped);
+      const say = (): string => `${row.id.slice(0, 6)}: ${standing.map(({ pid }) => pid).join(" ")}`;
+      world.check(standing.length === 0 || row.suspendBy !== null, "what is resumed goes on", say);
+    }
+  }
+
+  /** A worker may have it go on when that was asked for, or to end it. */
+  signalling(one: VirtualProcess, signal: string, by: Sender): void {
+    const { ledger, table, world } = this.#watched;
+    const { job, role } = one.tree;
+    if (signal !== "SIGCONT" || by === "outside" || role !== "job" || one.isDoomed) return;
+    const record = ledger.get(job);
+    const tidying = table.of(job, "exit handler").filter(({ isDoomed }) => !isDoomed);
+    const what = (): string => `${by.name} lets process ${one.pid} of ${job.slice(0, 6)} go on`;
+    world.check(tidying.length === 0, "nothing goes on beside an exit handler", what);
+    const isAsked = record?.row?.phase !== "SUSPENDED" || record.resumed || one.asked.has(by);
+    world.check(isAsked, "what is SUSPENDED goes on only when that is asked for", what);
+  }
+
+  /** Now and then: whether anything stands still for ever. */
+  look(): void {
+    const { table, world } = this.#watched;
+    const idle = new Map<number, number>();
+    for (const one of table.all) {
+      if (!one.isStopped || one.isDoomed || this.#hasReason(one)) continue;
+      const since = this.#idle.get(one.pid) ?? world.now;
+      idle.set(one.pid, since);
+      const say = (): string => `process ${one.pid} of ${one.tree.job.slice(0, 6)}`;
+      world.check(world.now - since <= SOON_MS, "nothing stands still that nobody suspended", say);
+    }
+    this.#idle = idle;
+  }
+
+  #hasReason({ tree: { job, role } }: VirtualProcess): boolean {
+    const { ledger, table, workers, world } = this.#watched;
+    const row = ledger.get(job)?.row;
+    const owner = workers.get(row?.worker ?? "");
+    if (role !== "job" || !row || !owner) return false;
+    const isFair = owner.life.wasUndisturbedSince(world.now - SOON_MS) && world.storeFailedAt < world.now - SOON_MS;
+    return row.suspendBy !== null || !isFair || table.of(job, "exit handler").length > 0;
+  }
+}

@@ -1,0 +1,117 @@
+import { isHeldByWorker } from "../../src/store/phases.ts";
+import { mayBeOfAStop } from "../../src/worker/ending.ts";
+import { isStuck } from "./commit-checks.ts";
+import type { JobRecord } from "./ledger.ts";
+import type { Life } from "./life.ts";
+import type { AttemptRow, Row } from "./observer.ts";
+import type { Watched, WorkerLife } from "./watched.ts";
+import { endedByItself, endingOf, type MainEnd, type TreeFacts } from "./witness.ts";
+
+/** From a death until it is told, a few timers included. */
+const NEWS_MS = 30;
+/** Between the look at a suspended job's time and the moment in which it stands still. */
+const SUSPENSION_MS = 30;
+/** A death by a signal is judged a second later, less what its news may take. */
+const STOP_FOLLOWS_MS = 900;
+
+interface Ended {
+  readonly by: Life;
+  readonly record: JobRecord;
+  readonly before: Row;
+  readonly row: Row;
+  readonly attempt: AttemptRow;
+}
+
+/** Compares what is recorded of an attempt's end with what its processes really did. */
+export class TruthChecks {
+  readonly #watched: Watched;
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  ended(ended: Ended): void {
+    const { attempt, row } = ended;
+    const { tree } = this.#watched.witness.of({ job: row.id, attempt: attempt.number });
+    const ran = attempt.ending === "exited" || attempt.ending === "signalled";
+    this.#check(!ran || !!tree?.end, "an end is recorded of what has ended", ended);
+    if (!ran || !tree?.end) return;
+    this.#checkEnding(ended, tree.end);
+    this.#checkCause(ended, tree, tree.end);
+    this.#checkTime(ended, tree, tree.end);
+    if (attempt.cause === "stop") this.#checkStop(ended, tree.end);
+  }
+
+  #check(holds: boolean, invariant: string, { row, attempt }: Ended, detail = ""): void {
+    const say = (): string => `job ${row.id.slice(0, 6)} (${row.phase}) ${JSON.stringify(attempt)} ${detail}`;
+    this.#watched.world.check(holds, invariant, say);
+  }
+
+  #workerOf({ attempt }: Ended): WorkerLife | undefined {
+    return this.#watched.workers.get(attempt.worker);
+  }
+
+  #checkEnding(ended: Ended, { how }: MainEnd): void {
+    const { exitCode, signal } = ended.attempt;
+    const isTrue = exitCode === how.code && signal === how.signal;
+    this.#check(isTrue, "the recorded end is the true one", ended, JSON.stringify(how));
+  }
+
+  #checkCause(ended: Ended, { life }: TreeFacts, end: MainEnd): void {
+    const { cause, ending } = ended.attempt;
+    // Exit codes may say of a signal what nobody saw of it.
+    const isOwn = endedByItself(end) && ending === "exited" && !mayBeOfAStop(endingOf(end));
+    this.#check(!isOwn || cause === null, "what has ended by itself has ended", ended);
+    this.#check(end.killer !== life || cause !== null, "whoever is ended by its worker knows why", ended);
+    const { stopAskedAt = null } = this.#workerOf(ended) ?? {};
+    this.#check(cause !== "stop" || stopAskedAt !== null, "a stop has been asked for", ended);
+    if (end.killer !== "outside" || stopAskedAt === null || !mayBeOfAStop(endingOf(end))) return;
+    const follows = stopAskedAt >= end.at && stopAskedAt <= end.at + STOP_FOLLOWS_MS;
+    const isStop = !follows || !life.wasUndisturbedSince(end.at) || cause !== null;
+    this.#check(isStop, "a signal to the worker and its jobs at once is a stop", ended, `${end.at}`);
+  }
+
+  #checkTime(ended: Ended, { life, main }: TreeFacts, end: MainEnd): void {
+    const { record, before, row, attempt } = ended;
+    const { limits, spec } = record;
+    const slackMs = SUSPENSION_MS * (record.suspensions + 1);
+    const ran = (end.asked.get(life)?.ranMs ?? end.ranMs) + slackMs;
+    if (attempt.cause === "timeout") {
+      this.#check(ran >= (limits.timeoutMs ?? Infinity), "no timeout before its time", ended, `${ran} ms`);
+    }
+    if (attempt.cause === "overrun") {
+      const inAll = before.runningMs + ran;
+      this.#check(inAll >= spec.executionDuration * 1000, "no overrun before its time", ended, `${inAll} ms`);
+    }
+    // What waits in the kernel does not stand still at once.
+    const wasStuck = main.unkillableUntil > main.begunAt;
+    if (wasStuck || !life.wasUndisturbedSince(main.begunAt)) return;
+    const recorded = row.runningMs - before.runningMs;
+    const isTrue = Math.abs(recorded - end.ranMs) <= NEWS_MS + slackMs;
+    this.#check(isTrue, "running time is recorded as it was", ended, `${recorded} ms of ${end.ranMs}`);
+  }
+
+  #checkStop(ended: Ended, end: MainEnd): void {
+    const { record, before, row, attempt } = ended;
+    const counts = row.failures - before.failures + row.lost - before.lost;
+    const isWanted = attempt.exitCode === 0 && record.limits.termExitZero === "completed";
+    const isDirty = attempt.cleanUp === "failed";
+    const isPutBack = row.phase === "QUEUED" || isHeldByWorker(row.phase);
+    const isOther = row.phase === "ABORTED" ? before.abortBy !== null || row.abortBy !== null : isStuck(row);
+    const isKept = isPutBack || isOther || isDirty || (isWanted && row.phase === "COMPLETED");
+    this.#check(counts === 0 && isKept, "what a stop ends is put back, and not counted", ended, `${counts}`);
+    this.#checkFinish(ended, end);
+  }
+
+  /** What may finish by itself is given the time for it. */
+  #checkFinish(ended: Ended, { asked }: MainEnd): void {
+    const { record } = ended;
+    const worker = this.#workerOf(ended);
+    if (!worker || worker.stopAskedAt === null || worker.nowAskedAt !== null || record.wasToStandStill) return;
+    const by = asked.get(worker.life);
+    if (!by || by.at < worker.stopAskedAt) return;
+    const most = worker.stopBudgetMs - 2000;
+    const least = worker.stopAskedAt + Math.max(0, Math.min(record.limits.finishMs, most)) - NEWS_MS;
+    this.#check(by.at >= least, "who may finish has the time for it", ended, `${by.at} of ${least}`);
+  }
+}
