@@ -1,4 +1,3 @@
-import { unreachable } from "../errors.ts";
 import type { StopOrder } from "../process/port.ts";
 import type { Job } from "../store/job.ts";
 import type { Outlived } from "./adoption.ts";
@@ -51,17 +50,8 @@ export class Worker {
 
   /** Asks it to end its jobs and itself; asked again after a while, at once. The jobs get this signal, else their own. */
   stop(why: string, signal: StopOrder["signal"] | null = null): void {
-    const asked = this.#stop.ask(signal);
-    switch (asked) {
-      case "first":
-        return this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
-      case "now":
-        return this.#dispatcher?.killAll();
-      case "same":
-        return undefined;
-      default:
-        return unreachable(asked);
-    }
+    if (this.#stop.ask(signal) !== "first") return;
+    this.#ports.emit({ type: "worker stopping", worker: this.#settings.id, why });
   }
 
   /** Asks it to end when what runs has ended. */
@@ -113,7 +103,10 @@ export class Worker {
 
   /** Until it is so, or the stop's time is over. Whatever makes it so wakes us. */
   async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo() && !this.#stop.isOverdue && !this.#stop.faulted) await this.#wake.sleep(Number.POSITIVE_INFINITY);
+    while (!isSo() && !this.#stop.isOverdue && !this.#stop.faulted) {
+      if (this.#stop.isShort) this.#exitHandlers.killAll();
+      await this.#wake.sleep(Number.POSITIVE_INFINITY);
+    }
   }
 
   /** Claim, steer, wait. */
