@@ -64,7 +64,8 @@ export class CleanUpChecks {
     if (!end?.asked.has(life)) return false;
     const { stopAskedAt = null } = [...this.#watched.workers.values()].find((one) => one.life === life) ?? {};
     const isStopping = stopAskedAt !== null || life.diskIsBroken;
-    return isStopping && end.at - main.begunAt < launch.limits.exitHandlerMs + GOODBYE_MS;
+    const wasInTime = end.at - main.begunAt < launch.limits.exitHandlerMs + GOODBYE_MS;
+    return isStopping && (wasInTime || life.wasPausedSince(main.begunAt));
   }
 
   handlerEnded({ launch, life, main, end }: TreeFacts): void {

@@ -43,6 +43,11 @@ export class Life {
     return this.#state === "running" && this.#disturbedAt < at;
   }
 
+  /** Whether it was paused at some time since then, and goes on. */
+  wasPausedSince(at: number): boolean {
+    return this.#disturbedAt >= at;
+  }
+
   atDeath(callback: () => void): void {
     this.#atDeath.push(callback);
   }
