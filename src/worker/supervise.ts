@@ -69,10 +69,14 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const stoodMs = active.timers.pausedMs - pausedBefore;
   const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - stoodMs - (clock.now() - endedAt)));
   const ending = endingOf(exit);
+  // Nothing that stands still exits: it had done so before.
+  if (standing !== null && ending.kind === "exited") active.pardon();
+  // Asked now: to end what is left may take longer.
+  const isOfAStop = stopFollows(active, ending, endedAt, context);
   const isLeft = launch.limits.keepDescendants && active.cause === null && ending.kind === "exited";
   if (isLeft) tree.leave();
   const left = isLeft ? null : await tree.gone(active.stopOrder());
-  await explain(active, { ending, endedAt }, standing !== null, context);
+  if (await isOfAStop) active.explain("stop");
   const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
   const onFullDisk = foregroundOf(active.started.inputs) ? "give up" : "wait";
   const takings = await collect(active.started.slot, launch, context.ports, onFullDisk);
@@ -146,19 +150,12 @@ function endingOf(exit: TreeExit): Ending {
   return { kind: "signalled", signal: exit.signal, ...(exit.outOfMemory && { outOfMemory: exit.outOfMemory }) };
 }
 
-/** Finds out whether it was a stop of the worker, where the job itself does not show it. */
-async function explain(
-  active: ActiveJob,
-  { ending, endedAt }: Pick<Outcome, "ending" | "endedAt">,
-  stoodStill: boolean,
-  context: RunContext,
-): Promise<void> {
-  // Nothing that stands still exits: it had done so before.
-  if (stoodStill && ending.kind === "exited") return active.pardon();
-  const isUnexplained = active.cause === null && mayBeOfAStop(ending);
+/** Whether a stop of the worker comes so soon after this end that it explains it, where the job itself does not. */
+async function stopFollows(active: ActiveJob, ending: Ending, endedAt: number, context: RunContext): Promise<boolean> {
+  if (active.cause !== null || !mayBeOfAStop(ending)) return false;
   const followMs = foregroundOf(active.started.inputs) ? STOP_MAY_FOLLOW_SOON_MS : STOP_MAY_FOLLOW_MS;
   const patienceMs = endedAt + followMs - context.ports.clock.now();
-  if (isUnexplained && patienceMs > 0 && (await context.stopsWithin(patienceMs))) active.explain("stop");
+  return patienceMs > 0 && context.stopsWithin(patienceMs);
 }
 
 /** The job, unless it has ended, stands still while its exit handler runs for the first time, and is dead afterwards. */
