@@ -106,12 +106,13 @@ export class Attempts {
 
   /**
    * The job goes on with another worker, under a receipt of which the one that it had knows nothing. Null when it is
-   * not what it was.
+   * not what it was, or the worker has just ended.
    */
   adopt(job: Job, phase: "EXECUTING" | "SUSPENDED", worker: string, at: number): Job | null {
     const changed = this.#database.run(
       `UPDATE jobs SET worker = ?3, receipt = ?4, phase = ?5, error = iif(phase = 'UNKNOWN', NULL, error)
-        WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')`,
+        WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')
+          AND EXISTS (SELECT 1 FROM workers WHERE id = ?3)`,
       job.seq,
       job.receipt,
       worker,

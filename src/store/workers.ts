@@ -46,8 +46,10 @@ export class Workers {
     );
   }
 
-  unregister(id: string): void {
-    this.#database.run("DELETE FROM workers WHERE id = ?", id);
+  /** Not as long as it has a job: without the row nobody would see to that any more. Gives whether it is gone. */
+  unregister(id: string): boolean {
+    const hasJobs = `EXISTS (SELECT 1 FROM jobs ${HELD} AND worker = ?1)`;
+    return this.#database.run(`DELETE FROM workers WHERE id = ?1 AND NOT ${hasJobs}`, id) > 0;
   }
 
   all(): WorkerRow[] {

@@ -11,10 +11,11 @@ const EARLY_MS = 5;
 /** How the worker comes to its end. It only notes and wakes; the worker's loop decides. */
 export class Stop {
   readonly #clock: Clock;
-  #budgetMs: number;
+  readonly #budgetMs: number;
   readonly #wake: () => void;
   readonly #asked = Promise.withResolvers<void>();
   #askedAt: number | null = null;
+  #hurriedAt: number | null = null;
   #signal: StopOrder["signal"] | null = null;
   readonly #timers: (() => void)[] = [];
   #finishing = false;
@@ -29,7 +30,7 @@ export class Stop {
   /** The first is the stop, one soon after is the same, a later one means now. */
   ask(signal: StopOrder["signal"] | null = null): "first" | "same" | "now" {
     const now = this.#clock.monotonic();
-    if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : this.#hurry(now - this.#askedAt);
+    if (this.#askedAt !== null) return now - this.#askedAt < SAME_STOP_MS ? "same" : this.#hurry(now);
     this.#signal = signal;
     this.#askedAt = now;
     this.#asked.resolve();
@@ -41,10 +42,9 @@ export class Stop {
     return "first";
   }
 
-  /** Of the budget only the time to kill and to record is left, whatever else is going on. */
-  #hurry(goneMs: number): "now" {
-    this.#budgetMs = Math.min(this.#budgetMs, goneMs + RESERVE_MS);
-    this.#timers.push(this.#clock.after(RESERVE_MS + EARLY_MS, this.#wake));
+  #hurry(now: number): "now" {
+    if (this.#hurriedAt === null) this.#timers.push(this.#clock.after(RESERVE_MS + EARLY_MS, this.#wake));
+    this.#hurriedAt ??= now;
     this.#wake();
     return "now";
   }
@@ -89,6 +89,12 @@ export class Stop {
     return this.#askedAt !== null && this.#clock.monotonic() - this.#askedAt >= this.#budgetMs;
   }
 
+  /** No more time is spent on what other workers left: the budget is used up, or the stop was to be at once. */
+  get isPressing(): boolean {
+    const isHurried = this.#hurriedAt !== null && this.#clock.monotonic() - this.#hurriedAt >= RESERVE_MS;
+    return isHurried || this.isOverdue;
+  }
+
   /** Only the time to kill and to record is left, also for a job whose longer grace began before the stop. */
   get isShort(): boolean {
     return this.graceLeftMs === 0;
@@ -97,6 +103,7 @@ export class Stop {
   /** Milliseconds that a job may take between the stop signal and KILL. */
   get graceLeftMs(): number {
     if (this.#askedAt === null) return Number.POSITIVE_INFINITY;
+    if (this.#hurriedAt !== null) return 0;
     return Math.max(0, this.#askedAt + this.#budgetMs - RESERVE_MS - this.#clock.monotonic());
   }
 

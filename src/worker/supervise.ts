@@ -60,8 +60,7 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const pausedBefore = active.timers.pausedMs;
   if (!active.started.adopted) emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
   watchTime(active, tree, context);
-  const standing =
-    (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
+  const tried = (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
   const exit = await tree.exited;
   if (exit.outOfMemory === "limit" && exit.code !== 0) active.explain("memory");
   active.exited();
@@ -69,8 +68,10 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   const stoodMs = active.timers.pausedMs - pausedBefore;
   const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - stoodMs - (clock.now() - endedAt)));
   const ending = endingOf(exit);
-  // Nothing that stands still exits: it had done so before.
-  if (standing !== null && ending.kind === "exited") active.pardon();
+  // Nothing that stands still exits: it had done so before, and nothing is owed for that.
+  const hadEnded = tried !== null && ending.kind === "exited";
+  if (hadEnded) active.pardon();
+  const standing = hadEnded && tried.cleanUp.outcome === "owed" ? null : tried;
   // Asked now: to end what is left may take longer.
   const isOfAStop = stopFollows(active, ending, endedAt, context);
   const isLeft = launch.limits.keepDescendants && active.cause === null && ending.kind === "exited";

@@ -80,7 +80,7 @@ export class Worker {
       await this.#loop(dispatcher);
       unwatch();
       // Recovery may wait for a tree to end.
-      await this.#inTime(this.#maintenance.stop());
+      await this.#inTime(this.#maintenance.stop(), () => this.#stop.isPressing);
       await this.#end(dispatcher);
       return { counts: dispatcher.counts, ranAny: this.#ranAny };
     } finally {
@@ -89,16 +89,16 @@ export class Worker {
     }
   }
 
-  /** Whether it ended before the stop's time was over: what that has no time for is left to the next worker. */
-  async #inTime(work: Promise<unknown>): Promise<boolean> {
-    let hasEnded = false;
-    const ended = work.then(() => {
-      hasEnded = true;
+  /** What came of it before the stop's time was over; null: that has no time for it, which is left to the next worker. */
+  async #inTime<T>(work: Promise<T>, isOver = (): boolean => this.#stop.isOverdue): Promise<T | null> {
+    const ended: T[] = [];
+    const noted = work.then((value) => {
+      ended.push(value);
       this.#wake.call();
     });
-    ended.catch(this.#stop.fault);
-    await this.#until(() => hasEnded);
-    return hasEnded;
+    noted.catch(this.#stop.fault);
+    await this.#until(() => ended.length > 0 || isOver());
+    return ended[0] ?? null;
   }
 
   /** Until it is so, or the stop's time is over. Whatever makes it so wakes us. */
@@ -233,8 +233,8 @@ export class Worker {
     if (!this.#stop.faulted && dispatcher.running === left) {
       if (left === 0) await processes.sweep();
       // This waits behind the ends of the jobs, on a full disk for long.
-      const isWritten = await this.#inTime(store.write(() => left === 0 && store.workers.unregister(id)));
-      if (isWritten && left === 0) this.#slots.remove();
+      const isGone = await this.#inTime(store.write(() => left === 0 && store.workers.unregister(id)));
+      if (isGone) this.#slots.remove();
     }
     if (this.#stop.faulted) throw this.#stop.faulted.of;
     if (left > 0) emit({ type: "left running", worker: id, jobs: left });

@@ -1,3 +1,4 @@
+import { isStuck } from "./commit-checks.ts";
 import type { JobRecord } from "./ledger.ts";
 import type { Row } from "./observer.ts";
 import type { Sender, VirtualProcess } from "./process-table.ts";
@@ -66,6 +67,7 @@ export class SuspensionChecks {
     const { ledger, table, workers, world } = this.#watched;
     const row = ledger.get(job)?.row;
     const owner = workers.get(row?.worker ?? "");
+    if (row && isStuck(row)) return true;
     if (role !== "job" || !row || !owner) return false;
     const isFair = owner.life.wasUndisturbedSince(world.now - SOON_MS) && world.storeFailedAt < world.now - SOON_MS;
     return row.suspendBy !== null || !isFair || table.of(job, "exit handler").length > 0;

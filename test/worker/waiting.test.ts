@@ -94,18 +94,18 @@ describe("a stop", () => {
     expect(stop.ask()).toBe("now");
   });
 
-  test("that means now leaves the time to kill and to record, counted from its first asking", async () => {
+  test("that means now leaves no grace, and two seconds for what others left", async () => {
     const { clock, woken, stop } = stopping();
     stop.ask();
     await clock.advance(3000);
     stop.ask();
-    expect(stop).toMatchObject({ isShort: true, isOverdue: false });
+    expect(stop).toMatchObject({ graceLeftMs: 0, isShort: true, isPressing: false, isOverdue: false });
     await clock.advance(1000);
     stop.ask();
     await clock.advance(995);
-    expect(stop.isOverdue).toBe(false);
+    expect(stop.isPressing).toBe(false);
     await clock.advance(10);
-    expect(stop.isOverdue).toBe(true);
+    expect(stop).toMatchObject({ isPressing: true, isOverdue: false });
     expect(woken.times).toBe(4);
   });
 
