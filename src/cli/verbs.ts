@@ -21,7 +21,7 @@ export const VERBS: readonly Verb[] = [
   {
     name: "run",
     description: "run one command here and now, supervised and recorded; exits as it does",
-    args: "[...words]",
+    args: "[...command]",
     usage: "run [options] -- COMMAND…",
     takesCommand: true,
     ownStreams: true,

@@ -32,8 +32,14 @@ export const COMMAND_OPTIONS: readonly VerbOption[] = [
 /** They are about a queue, or about more than one worker. */
 const OF_THE_QUEUE = new Set(["max-attempts", "max-lost", "finish-timeout", "term-exit-zero", "outlive"]);
 
+const isForeground = (flags: string): boolean => !OF_THE_QUEUE.has(optionForm(flags).name);
+const isOutput = (flags: string): boolean => optionForm(flags).name === "output";
+
 /** The same for a command in the foreground. */
 export const FOREGROUND_OPTIONS: readonly VerbOption[] = [
   RUN_ID,
-  ...COMMAND_OPTIONS.filter(([flags]) => !OF_THE_QUEUE.has(optionForm(flags).name)),
+  ...COMMAND_OPTIONS.filter(([flags]) => isForeground(flags)).map(([flags, description]): VerbOption => [
+    flags,
+    isOutput(flags) ? "kept as one log, or apart (as ours are)" : description,
+  ]),
 ];
