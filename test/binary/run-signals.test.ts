@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { eventually, stays } from "../support/eventually.ts";
-import { idsOf, isLiving, stateOf } from "../support/processes.ts";
+import { eventually, stays, within } from "../support/eventually.ts";
+import { idsOf, isLiving, procText, stateOf } from "../support/processes.ts";
 import { only } from "../support/temporary.ts";
 import { COMPILED, forEachForm } from "./forms.ts";
 import { Place, sh, type Running } from "./place.ts";
@@ -27,6 +27,9 @@ const told = (place: Place): string[] => place.lines("told").toSorted();
 const theJob = async (place: Place) => only(await place.list());
 
 forEachForm("a signal to `run`", (form) => {
+  /** What depends on no runtime. */
+  const once = test.skipIf(form !== COMPILED);
+
   test.each(form === COMPILED ? [...STOPS] : ["SIGINT" as const])(
     "%s is passed on to the tree as it is, and begins its stop; we end by it",
     async (signal) => {
@@ -78,19 +81,22 @@ forEachForm("a signal to `run`", (form) => {
     expect(await theJob(place)).toMatchObject({ phase: "ABORTED", jobInfo: { exitCode: 0 } });
   });
 
-  test("that comes again is passed on again; after 2 s it ends everything at once, whatever the grace", async () => {
+  once("that comes again is passed on again; after 2 s it ends everything at once, whatever the grace", async () => {
     await using place = new Place(form);
     const running = place.start(["run", "--grace", "1h", ...listening(["SIGINT", "SIGTERM"])]);
     await bothThere(place);
     running.signal("SIGINT");
     const asked = performance.now();
     await eventually("both have heard it", () => told(place).length === 2);
+    // On a machine that is too busy it is a later one by now.
+    if (performance.now() - asked < 1500) {
+      running.signal("SIGTERM");
+      await eventually("both have heard both", () => told(place).length === 4);
+      await stays("it has its grace", () => place.processes().length > 3, asked + 2100 - performance.now());
+    }
+    await eventually("it is a later one", () => performance.now() - asked > 2000);
     running.signal("SIGTERM");
-    await eventually("both have heard both", () => told(place).length === 4);
-    await stays("it has its grace", () => place.processes().length > 3, asked + 2100 - performance.now());
-    running.signal("SIGTERM");
-    expect(await running.ended).toMatchObject({ signal: "SIGINT" });
-    expect(performance.now() - asked).toBeLessThan(6000);
+    expect(await within("it ends", running.ended)).toMatchObject({ signal: "SIGINT" });
     expect(place.processes()).toEqual([]);
   });
 
@@ -139,31 +145,29 @@ forEachForm("a signal to `run`", (form) => {
     expect(place.lines("handled")).toEqual(["stop", "timeout"]);
   });
 
-  test.skipIf(form !== COMPILED)(
-    "that cuts the exit handler short leaves it owed: a worker pays, and runs nothing else",
-    async () => {
-      await using place = new Place(form);
-      place.write("reeve.toml", '[worker]\nstop_budget = "3s"\n');
-      const script = 'echo "$REEVE_CAUSE" >> handled; while [ ! -e quick ]; do sleep 0.02; done';
-      const handler = ["sh", "-c", script].flatMap((word) => ["--exit-handler", word]);
-      const running = place.start(["run", ...handler, ...listening(["SIGTERM"])]);
-      await bothThere(place);
-      running.signal("SIGTERM");
-      expect(await running.ended).toMatchObject({ code: null, signal: "SIGTERM" });
-      expect(place.processes()).toEqual([]);
-      place.write("quick", "");
-      await place.drain();
-      expect(place.lines("handled")).toEqual(["stop", "stop"]);
-      expect(place.read("there").length).toBe(2);
-      expect(await theJob(place)).toMatchObject({ phase: "ABORTED", jobInfo: { queue: null, buried: null } });
-    },
-  );
+  once("that cuts the exit handler short leaves it owed: a worker pays, and runs nothing else", async () => {
+    await using place = new Place(form);
+    place.write("reeve.toml", '[worker]\nstop_budget = "3s"\n');
+    const script = 'echo "$REEVE_CAUSE" >> handled; while [ ! -e quick ]; do sleep 0.02; done';
+    const handler = ["sh", "-c", script].flatMap((word) => ["--exit-handler", word]);
+    const running = place.start(["run", ...handler, ...listening(["SIGTERM"])]);
+    await bothThere(place);
+    running.signal("SIGTERM");
+    expect(await running.ended).toMatchObject({ code: null, signal: "SIGTERM" });
+    expect(place.processes()).toEqual([]);
+    const { length: tries } = place.lines("handled");
+    place.write("quick", "");
+    await place.drain();
+    expect(place.lines("handled").slice(tries)).toEqual(["stop"]);
+    expect(place.read("there").length).toBe(2);
+    expect(await theJob(place)).toMatchObject({ phase: "ABORTED", jobInfo: { queue: null, buried: null } });
+  });
 });
 
 /** `run` itself, as it is seen from outside of its namespace. */
 async function inside(place: Place, { pid }: Running): Promise<number> {
   const isIt = (one: number): boolean =>
-    idsOf(one)?.parent === pid && readFileSync(`/proc/${one}/cmdline`, "utf8").includes("\0run\0");
+    idsOf(one)?.parent === pid && procText(one, "cmdline")?.includes("\0run\0") === true;
   return eventually("it is there", () => place.processes().find(isIt));
 }
 
