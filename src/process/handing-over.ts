@@ -9,18 +9,42 @@ import type { SlotFiles } from "./slot-files.ts";
 const PASSABLE = 0o711;
 const PRIVATE = 0o700;
 
-/** Gives a job of another user what it needs of its slot. */
-export function handSlotOver(
+/** Lends a job of another user what it needs of its slot, until it is taken in. */
+export function lendSlot(
   files: SlotFiles,
   launch: Launch,
   records: readonly (ExitRecord | null)[],
   account: Account,
 ): void {
   const store = commonDirectory(files.directory, launch.jobDirectory);
-  const paths = [files.results, files.workDirectory(launch), files.path("control"), ...placesOfJob(launch, store)];
+  const paths = [...lendable(files, launch), ...placesOfJob(launch, store)];
   if (launch.body !== null) paths.push(files.body);
   for (const record of records) if (record) paths.push(record.path);
-  handOver(paths, account, store);
+  files.loan.give(paths, account, store);
+}
+
+/** What of a slot belongs to another user, as long as a job runs. */
+export class Loan {
+  #lent: readonly string[] = [];
+
+  /** @throws SpawnFailed when the user cannot even reach the store. */
+  give(paths: readonly string[], account: Account, store: string): void {
+    this.#lent = paths;
+    handOver(paths, account, store);
+  }
+
+  /** So that nobody else reads or changes what is in it by now. `otherwise`: what somebody else may have lent. */
+  takeBack(otherwise: readonly string[] = []): void {
+    for (const path of this.#lent.length > 0 ? this.#lent : otherwise) takeBack(path);
+    this.#lent = [];
+  }
+}
+
+/** What a job of another user has to have of its slot; nothing for others. */
+export function lendable(files: SlotFiles, launch: Pick<Launch, "attempt" | "jobDirectory" | "limits">): string[] {
+  const { user, group } = launch.limits.resources;
+  if (user === undefined && group === undefined) return [];
+  return [files.results, files.workDirectory(launch), files.path("control")];
 }
 
 /** An exit handler works where its job did; what its variables may else name is none of ours to give. */
@@ -51,13 +75,10 @@ function handOver(paths: readonly string[], { user, group }: Account, store: str
   }
 }
 
-/** So that nobody else changes what is being taken in. */
-export function takeBack(directories: readonly string[], files: readonly string[]): void {
-  for (const path of [...directories, ...files]) {
-    if (lstatSync(path, { throwIfNoEntry: false }))
-      lchownSync(path, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
-  }
-  for (const directory of directories) if (lstatSync(directory).isDirectory()) chmodSync(directory, PRIVATE);
+function takeBack(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat) lchownSync(path, process.geteuid?.() ?? stat.uid, process.getegid?.() ?? stat.gid);
+  if (stat?.isDirectory()) chmodSync(path, PRIVATE);
 }
 
 /** The directory that both are in. */

@@ -6,7 +6,7 @@ import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
 import { ControlGroup } from "./control-group.ts";
 import { isGroupOfAWorker } from "./group-home.ts";
-import { takeBack } from "./handing-over.ts";
+import { lendable, Loan } from "./handing-over.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import {
@@ -44,6 +44,7 @@ export class SlotFiles {
   readonly results: string;
   readonly work: string;
   readonly body: string;
+  readonly loan = new Loan();
   readonly #probes: Probes;
   readonly #watch: DirectoryWatch;
   readonly #resultsWatch: DirectoryWatch;
@@ -74,6 +75,7 @@ export class SlotFiles {
   /** Empties what the last job left, and makes good what it broke. */
   begin(limits: OutputLimits, seen?: SeenUpTo): void {
     this.#keeper?.stop();
+    this.loan.takeBack();
     if (!this.#watch.isInOrder()) this.#rebuild();
     this.#probes.empty();
     if (this.#resultsUsed) this.#emptyResults();
@@ -166,8 +168,7 @@ export class SlotFiles {
    * moved is found where it went.
    */
   collect(launch: Ended, again: boolean): Takings {
-    const { user, group } = launch.limits.resources;
-    if (user !== undefined || group !== undefined) this.#takeBack(launch);
+    this.loan.takeBack(lendable(this, launch));
     const said = this.#probes.size("control");
     const control = readControl(this.#probes.read("control", 0, Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch, again);
@@ -183,11 +184,6 @@ export class SlotFiles {
       warnings: [...control.warnings, ...found.warnings, ...(this.#keeper?.warnings ?? [])],
       ...(control.said && { said: control.said }),
     };
-  }
-
-  /** A job of another user could else change what is being taken in. */
-  #takeBack(launch: Ended): void {
-    takeBack([this.results, this.workDirectory(launch)], [this.path("control")]);
   }
 
   #takeOutputs(launch: Ended, again: boolean): Output[] {

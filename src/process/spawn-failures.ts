@@ -56,6 +56,7 @@ export function explainSpawn(launch: Launch, error: unknown): SpawnFailed {
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such program",
   EACCES: "it is not executable",
+  EPERM: "it, or its directory, is closed to the user as whom it would run",
   ENOEXEC: "it is not a program (is its first line #!… missing?)",
   E2BIG: "its arguments and environment are too long; large data goes by stdin or file",
   ERR_INVALID_ARG_VALUE: "an argument or variable has a NUL byte in it",

@@ -3,7 +3,7 @@ import type { Exit, Runtime, SpawnedProcess, SpawnOptions } from "../runtime/por
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
 import type { Confined } from "./confinement.ts";
-import { handSlotOver } from "./handing-over.ts";
+import { lendSlot } from "./handing-over.ts";
 import type { Launch } from "./port.ts";
 import type { Runner } from "./accounts.ts";
 import type { ExitRecord } from "./shim.ts";
@@ -83,7 +83,7 @@ function spawnWith(
   const names = runner === null ? {} : namesOfRunner(runner, launch.environment);
   const environment = { ...launch.environment, ...names, ...ownPlaces(launch, files) };
   const argv = wrapped(launch, place, supervision);
-  if (runner) handSlotOver(files, launch, [place.record, place.init], runner.account);
+  if (runner) lendSlot(files, launch, [place.record, place.init], runner.account);
   const options = {
     cwd: launch.cwd,
     environment,

@@ -6,6 +6,7 @@ import type { ResourceLimits } from "../../src/config/definition.ts";
 import { findRunner } from "../../src/process/accounts.ts";
 import { ControlGroup } from "../../src/process/control-group.ts";
 import { GroupHome } from "../../src/process/group-home.ts";
+import { Isolation } from "../../src/process/isolation.ts";
 import { LimitGroups } from "../../src/process/limit-groups.ts";
 import { limited } from "../../src/process/limiting.ts";
 import { ownGroups } from "../../src/process/own-groups.ts";
@@ -16,6 +17,7 @@ import { descriptorsOf, idsOf, procText, statusOf } from "../support/processes.t
 import { limits, newId, temporaryDirectory, type TemporaryDirectory } from "../support/temporary.ts";
 import { IS_ROOT, NOBODY, tryUnprivileged } from "../support/unprivileged.ts";
 
+const CAN_ISOLATE = new Isolation().problem(null) === null;
 const MEBIBYTE = 1024 * 1024;
 
 /** What a job with these limits is started with. */
@@ -336,15 +338,19 @@ describe.skipIf(!IS_ROOT)("a job of another user", () => {
   test("gets no more than that: the way there can be gone, not looked at, and all is ours again afterwards", async () => {
     using place = processPlace();
     const script = `ls "$REEVE_RESULTS/.." 2>&1; cat "$REEVE_RESULTS/../output" 2>&1; touch "$REEVE_RESULTS/../new" 2>&1; ls "$REEVE_RESULTS"`;
-    const said = await logOf(place, script, within({ user: "nobody" }, { cwd: "/" }));
+    const body = new TextEncoder().encode("body");
+    const bounds = within({ user: "nobody" }, { cwd: "/", body });
+    const apart = limits({ ...bounds.limits, isolate: CAN_ISOLATE ? "pid" : "none" });
+    const said = await logOf(place, script, { ...bounds, limits: apart });
     expect(said.match(/Permission denied/g)).toHaveLength(3);
     const slot = place.slot.directory;
     const modes = [slot, join(slot, "results"), join(slot, "work")].map((path) =>
       (statSync(path).mode & 0o777).toString(8),
     );
     expect(modes).toEqual(["711", "700", "700"]);
-    const owners = ["results", "work", "control"].map((name) => statSync(join(slot, name)).uid);
-    expect(owners).toEqual([0, 0, 0]);
+    const lent = ["results", "work", "control", "body", ...(CAN_ISOLATE ? ["init/end/status"] : [])];
+    const owners = lent.map((name) => statSync(join(slot, name)).uid);
+    expect(owners).toEqual(lent.map(() => 0));
   });
 
   test("is told its own home and name, where they were ours", async () => {
