@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { Content, Result } from "../store/job.ts";
@@ -90,8 +90,15 @@ function attempt<T>(read: () => T, what: string, warnings: string[]): T | undefi
   }
 }
 
+/** Whoever else runs as the user of the job may put a link or a pipe in its place meanwhile. */
 function contentOf(path: string): Content {
-  const { size } = lstatSync(path);
-  if (size > INLINE_BYTES) return { kind: "file", path, size };
-  return { kind: "inline", bytes: new Uint8Array(readFileSync(path)) };
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) throw new Error("it is no file any more");
+    if (stat.size > INLINE_BYTES) return { kind: "file", path, size: stat.size };
+    return { kind: "inline", bytes: new Uint8Array(readFileSync(descriptor)) };
+  } finally {
+    closeSync(descriptor);
+  }
 }
