@@ -137,7 +137,9 @@ export class ProcessTree implements RunningTree {
       supervision.orphans.left(this.pid);
       // A job with the rights to it may have killed its own group.
       if (exit.signal === "SIGKILL") this.#main.group?.spend();
-      if (!this.#isLetGo) ended.resolve(treeExit(exit, place, supervision.memory, this.#control.isStopping));
+      // Where nothing was started some runtimes say so only when all of this has been given up.
+      const isStopping = exit.failure === null && this.#control.isStopping;
+      if (!this.#isLetGo) ended.resolve(treeExit(exit, place, supervision.memory, isStopping));
     });
     this.pid = this.#main.pid;
     supervision.orphans.joined(this.pid);
