@@ -285,7 +285,11 @@ forEachForm("what a command in the foreground writes", (form) => {
     const size = scaled(form, 200, 50) * 1024 * 1024;
     const reader = "{ until [ -e go ]; do sleep 0.02; done; head -c 1000; until [ -e on ]; do sleep 0.02; done; cat; }";
     const random = `openssl enc -aes-128-ctr -K 0 -iv 0 -in /dev/zero 2>/dev/null | head -c ${size} | tee copy`;
-    const done = inShell(place, `"$@" | ${reader} > shown; cmp shown copy && echo same`, sh(`${random}; echo over > over`));
+    const done = inShell(
+      place,
+      `"$@" | ${reader} > shown; cmp shown copy && echo same`,
+      sh(`${random}; echo over > over`),
+    );
     await place.file("over");
     place.write("go", "");
     await eventually("the job has ended", async () => (await theJob(place)).phase === "COMPLETED");
