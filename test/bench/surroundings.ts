@@ -46,11 +46,11 @@ export class Surroundings {
     return path;
   }
 
-  /** The arguments that every verb needs to work on a fresh store of this durability. */
-  newStore(durability: Durability): { readonly directory: string; readonly options: readonly string[] } {
+  /** The arguments that every verb needs to work on a fresh store of this durability; `more` goes to its reeve.toml. */
+  newStore(durability: Durability, more = ""): { readonly directory: string; readonly options: readonly string[] } {
     const directory = this.newDirectory();
     const config = join(directory, "reeve.toml");
-    writeFileSync(config, `[store]\ndurability = "${durability}"\n`);
+    writeFileSync(config, `[store]\ndurability = "${durability}"\n${more}`);
     const store = join(directory, "store");
     return { directory: store, options: ["--store", store, "--config", config] };
   }
