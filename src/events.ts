@@ -4,8 +4,8 @@ import type { AttemptEnd, CleanUp, Settlement } from "./store/job.ts";
 export type WorkerEvent =
   | { readonly type: "worker started"; readonly worker: string; readonly concurrency: number; readonly store: string }
   | { readonly type: "worker stopping"; readonly worker: string; readonly why: string }
-  | { readonly type: "worker ended"; readonly worker: string; readonly counts: JobCounts }
-  | { readonly type: "left running"; readonly worker: string; readonly jobs: number }
+  /** `left`: jobs that go on without it. */
+  | { readonly type: "worker ended"; readonly worker: string; readonly counts: JobCounts; readonly left: number }
   | { readonly type: "job started"; readonly job: string; readonly attempt: number; readonly pid: number }
   | {
       readonly type: "job adopted";

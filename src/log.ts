@@ -87,11 +87,9 @@ export function describe(event: WorkerEvent): Line {
     case "worker stopping":
       return info(`stopping: ${event.why}`, event);
     case "worker ended":
-      return info(`worker ended: ${describeCounts(event.counts)}`, event);
+      return info(`worker ended: ${describeCounts(event.counts)}${describeLeft(event.left)}`, event);
     case "job started":
       return { level: "debug", message: `job ${event.job} started (attempt ${event.attempt}, pid ${event.pid})` };
-    case "left running":
-      return info(`${event.jobs} jobs go on without a worker; the next one adopts them`, event);
     case "job adopted":
       return info(`job ${event.job} has outlived worker ${event.from} and goes on under this one`, event);
     case "job ended":
@@ -131,6 +129,8 @@ export function describe(event: WorkerEvent): Line {
 
 const describeCounts = ({ completed, failed, putBack }: JobCounts): string =>
   `${completed} completed, ${failed} failed, ${putBack} put back`;
+
+const describeLeft = (jobs: number): string => (jobs === 0 ? "" : `, ${jobs} left to the next worker as they run`);
 
 /** A job may say what it likes. */
 const levelOf = (text: string): Level => (text === "debug" || text === "warn" || text === "error" ? text : "info");

@@ -80,13 +80,14 @@ export class ActiveJob {
   /** The worker may end before it, which then goes on. What is being ended is not left half-way. */
   get isLeftAlone(): boolean {
     const isFree = this.started.outlives && !this.#around.endsOutliving;
-    return isFree && this.#tree !== null && this.#cause === null && !this.#exited;
+    const runs = this.started.adopted !== null || this.#tree !== null;
+    return isFree && runs && this.#cause === null && !this.#exited;
   }
 
   /** It is the next worker's. */
   letGo(): void {
     this.timers.cancel();
-    this.#tree?.letGo();
+    (this.#tree ?? this.started.adopted?.tree)?.letGo();
   }
 
   /** Milliseconds of grace never outlast what is left of the stop budget. */

@@ -33,8 +33,6 @@ export interface DispatcherOptions {
   readonly exitHandlers: ExitHandlers;
   /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
   readonly endsOutliving: boolean;
-  /** It was started for one job of its own. */
-  readonly foreground: boolean;
 }
 
 /** Starts without an ending after which a job may be what kills its workers. */
@@ -157,8 +155,7 @@ export class Dispatcher {
    * the next.
    */
   async adopt(dead: Job, outlived: Outlived): Promise<boolean> {
-    const { stop, foreground } = this.#options;
-    const started = stop.isClosing || foreground ? null : await adopt(dead, outlived, this.#options);
+    const started = this.#options.stop.isClosing ? null : await adopt(dead, outlived, this.#options);
     if (!started) {
       outlived.tree.letGo();
       return false;

@@ -19,6 +19,7 @@ export interface MaintenanceOptions {
 export class Maintenance {
   readonly #options: MaintenanceOptions;
   #rounds = 0;
+  #hasAdopted = false;
   #stopped = false;
   #cancel: () => void = () => {};
   #round: Promise<void> = Promise.resolve();
@@ -30,6 +31,11 @@ export class Maintenance {
   /** Whether the dead that were there at the start have been seen to. */
   get hasRecovered(): boolean {
     return this.#rounds > 0;
+  }
+
+  /** Whether what has outlived these has been adopted. */
+  get hasAdopted(): boolean {
+    return this.#hasAdopted || this.#options.foreground;
   }
 
   start(): void {
@@ -64,7 +70,10 @@ export class Maintenance {
   async #go(): Promise<void> {
     const { ports, recovery, poke } = this.#options;
     if (!ports.store.isInPlace()) throw replaced(ports.store.location.database);
-    await recovery.pass();
+    await recovery.pass(() => {
+      this.#hasAdopted = true;
+      poke();
+    });
     removeLeftovers(ports);
     if (!this.#stopped) await reap(ports);
     if (!this.#stopped) await ports.processes.sweep();

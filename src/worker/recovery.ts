@@ -1,14 +1,14 @@
 import { messageOf } from "../errors.ts";
 import type { DeadAttempt, Remains } from "../process/port.ts";
-import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement } from "../store/job.ts";
+import type { Job } from "../store/job.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import type { Outlived } from "./adoption.ts";
 import { isDead, othersOf, type OneOfMany } from "./others.ts";
-import { AGAIN, forItsProcess, judge, judgeStuck } from "./ending.ts";
 import type { CleanedUp, ExitHandlers } from "./exit-handlers.ts";
 import { handlerDirectory, laterEnvironment } from "./launch.ts";
-import { owedReason } from "./owed.ts";
+import { NOTHING_LEFT, recordLost, type Gone } from "./lost.ts";
 import type { Planner } from "./plan.ts";
+import type { Lock } from "./ports.ts";
 
 export interface RecoveryOptions extends OneOfMany {
   readonly planner: Planner;
@@ -22,6 +22,20 @@ export interface RecoveryOptions extends OneOfMany {
 /** What became of one job. Left: nothing can be said of it yet, or nothing done. */
 type Recovered = "recovered" | "adopted" | "left";
 
+/** What is still to be done for one job. */
+type Rest = () => Promise<Recovered>;
+
+interface DeadWorker {
+  readonly row: WorkerRow;
+  readonly lock: Lock;
+}
+
+/** All of them have come to an end, also where one went wrong, which is thrown then. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
 /**
  * Cleans up after workers that are dead: their lock can be taken. Whoever takes it recovers alone; a crash in the
  * middle frees it for the next. Each job's tree is ended first, then its end is recorded, and only then may it run
@@ -34,9 +48,12 @@ export class Recovery {
     this.#options = options;
   }
 
-  /** One pass over all workers. */
-  async pass(): Promise<void> {
-    await Promise.all(othersOf(this.#options).map((other) => this.#recoverIfDead(other)));
+  /** One pass over all workers. `onAdopted`: what goes on has been adopted, and takes its places. */
+  async pass(onAdopted: () => void): Promise<void> {
+    const dead = othersOf(this.#options).flatMap((other) => this.#takeIfDead(other));
+    const begun = await Promise.allSettled(dead.map((one) => this.#begin(one)));
+    onAdopted();
+    await Promise.all(dead.map((one, index) => this.#finish(one, begun[index])));
   }
 
   /** Whether a pass would find anything to do. */
@@ -44,20 +61,47 @@ export class Recovery {
     return othersOf(this.#options).some((other) => isDead(other, this.#options.ports.locks));
   }
 
-  async #recoverIfDead(other: WorkerRow): Promise<void> {
+  #takeIfDead(other: WorkerRow): DeadWorker[] {
     const lock = this.#options.ports.locks.tryTake(other.directory);
-    if (!lock) return;
+    return lock ? [{ row: other, lock }] : [];
+  }
+
+  /** Adopts what goes on. Gives what is to be done for each of its jobs after that. */
+  #begin({ row }: DeadWorker): Promise<Rest[]> {
+    const jobs = this.#options.ports.store.workers.jobsOf(row.id);
+    return allOf(jobs.map((job) => this.#beginJob(job, row)));
+  }
+
+  async #beginJob(job: Job, dead: WorkerRow): Promise<Rest> {
+    const attempt = this.#deadAttempt(job, dead);
+    if (!attempt.mayGoOn) return async () => this.#recover(job, await this.#endAll(job, attempt, dead), dead);
+    const remains = await this.#endAll(job, attempt, dead);
+    if (remains.kind !== "outlived") return () => this.#recover(job, remains, dead);
+    const done = await this.#adopt(job, remains);
+    return () => Promise.resolve(done);
+  }
+
+  /** First what cleans up: the tree may stand still for it, and goes on when it is ended. */
+  async #endAll(job: Job, attempt: DeadAttempt, dead: WorkerRow): Promise<Remains> {
+    return (await this.#endHandler(job, dead)) ?? (await this.#end(attempt));
+  }
+
+  async #adopt(job: Job, outlived: Outlived): Promise<Recovered> {
+    return (await this.#options.adopt(job, outlived)) ? "adopted" : "left";
+  }
+
+  /** All jobs have been seen to before the dead worker's lock is given up, whatever goes wrong with one. */
+  async #finish({ row, lock }: DeadWorker, begun: PromiseSettledResult<Rest[]> | undefined): Promise<void> {
     try {
-      await this.#recover(other);
+      if (begun?.status !== "fulfilled") throw begun?.reason;
+      await this.#settle(row, await allOf(begun.value.map((rest) => rest())));
     } finally {
       lock.release();
     }
   }
 
-  async #recover(dead: WorkerRow): Promise<void> {
+  async #settle(dead: WorkerRow, done: readonly Recovered[]): Promise<void> {
     const { store, emit } = this.#options.ports;
-    const jobs = store.workers.jobsOf(dead.id);
-    const done = await this.#recoverAll(jobs, dead);
     const recovered = done.filter((one) => one === "recovered").length;
     if (recovered > 0) emit({ type: "recovered", worker: dead.id, jobs: recovered });
     // What is unknown is looked at again with the next pass, and needs the slots until then.
@@ -68,24 +112,12 @@ export class Recovery {
     });
   }
 
-  /** All have been seen to before the dead worker's lock is given up, whatever goes wrong with one. */
-  async #recoverAll(jobs: readonly Job[], dead: WorkerRow): Promise<Recovered[]> {
-    const ends = await Promise.allSettled(jobs.map((job) => this.#recoverJob(job, dead)));
-    return ends.map((end) => {
-      if (end.status === "rejected") throw end.reason;
-      return end.value;
-    });
-  }
-
-  async #recoverJob(job: Job, dead: WorkerRow): Promise<Recovered> {
-    // First what cleans up: the tree may stand still for it, and goes on when it is ended.
-    const handlerLeft = await this.#endHandler(job, dead);
-    const remains = handlerLeft ?? (await this.#end(this.#deadAttempt(job, dead)));
-    if (remains.kind === "outlived") return (await this.#options.adopt(job, remains)) ? "adopted" : "left";
+  async #recover(job: Job, remains: Remains, dead: WorkerRow): Promise<Recovered> {
+    if (remains.kind === "outlived") return this.#adopt(job, remains);
     if (remains.kind === "gone") return this.#recoverGone(job, remains, dead);
     const since = this.#options.ports.store.attempts.unknownSince(job);
     if (since !== null && this.#options.ports.clock.now() - since >= this.#options.unknownAfterMs) {
-      await this.#recordLost(job, { ...NOTHING_LEFT, pid: null }, remains.what, null);
+      await recordLost(job, { remains: NOTHING_LEFT, left: remains.what, cleaned: null }, this.#options);
       return "recovered";
     }
     await this.#recordUnknown(job, remains.what, since !== null);
@@ -96,7 +128,7 @@ export class Recovery {
     const cleaned = await this.#cleanUp(job, dead);
     // A stop of this worker cut it short: it is left to the next one as it was found.
     if (cleaned?.cleanUp.outcome === "owed") return "left";
-    await this.#recordLost(job, remains, null, cleaned);
+    await recordLost(job, { remains, left: null, cleaned }, this.#options);
     return "recovered";
   }
 
@@ -164,68 +196,10 @@ export class Recovery {
     }
   }
 
-  async #recordLost(dead: Job, remains: Gone, left: string | null, cleaned: CleanedUp | null): Promise<void> {
-    const { store, clock, emit } = this.#options.ports;
-    const recorded = await store.write(() => {
-      store.wakeWorkers();
-      // An abort may have come while its tree was being ended.
-      const job = { ...dead, abortBy: store.jobs.bySeq(dead.seq)?.abortBy ?? null };
-      const end = lostEnd(job, remains, cleaned, clock.now());
-      const judgedEnd = this.#judge(job, cleaned?.cleanUp ?? null);
-      const judged = left === null ? judgedEnd : judgeStuck(judgedEnd, left);
-      const settlement = store.attempts.end(job, end, judged, this.#options.worker);
-      return settlement && { end, settlement };
-    });
-    if (recorded) emit({ type: "job ended", job: dead.id, attempt: dead.attempts, ...recorded, ranMs: 0 });
-  }
-
-  #judge(job: Job, cleanUp: CleanUp | null): Settlement {
-    if (job.owed !== null) return AGAIN;
-    const { store, random } = this.#options.ports;
-    const inputs = store.jobs.inputs(job.seq);
-    const settlement = judge({
-      ending: { kind: "lost" },
-      cause: job.abortBy === null ? null : "abort",
-      abortBy: job.abortBy,
-      job,
-      limits: this.#options.planner.limits(job, inputs),
-      said: null,
-      cleanUp,
-      programMayTurnUp: false,
-      random,
-    });
-    return foregroundOf(inputs) ? forItsProcess(settlement) : settlement;
-  }
-
   async #recordUnknown(job: Job, what: string, isKnownToBe: boolean): Promise<void> {
     if (isKnownToBe) return;
     const { store, clock, emit } = this.#options.ports;
     await store.write(() => store.attempts.unknown(job, what, clock.now(), this.#options.worker));
     emit({ type: "job unknown", job: job.id, what });
   }
-}
-
-type Gone = Extract<Remains, { kind: "gone" }>;
-
-const NOTHING_LEFT = {
-  kind: "gone",
-  takings: { outputs: [], results: [], progress: null, error: null, warnings: [] },
-} as const;
-
-function lostEnd(job: Job, { pid, takings }: Gone, cleaned: CleanedUp | null, at: number): AttemptEnd {
-  return {
-    ending: job.owed === null ? { kind: "lost" } : { kind: "not started", reason: owedReason(job) },
-    cause: job.abortBy === null ? null : "abort",
-    endedAt: at,
-    // Nobody saw for how long, and the time without a worker is not the job's.
-    ranMs: 0,
-    pid,
-    userMicroseconds: null,
-    systemMicroseconds: null,
-    peakBytes: null,
-    outputs: [...takings.outputs, ...(cleaned?.outputs ?? [])],
-    results: takings.results,
-    progress: takings.progress,
-    ...(cleaned && { cleanUp: cleaned.cleanUp }),
-  };
 }

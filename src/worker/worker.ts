@@ -42,9 +42,8 @@ export class Worker {
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
     const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, settings.host, this.#stop));
     const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
-    const adopt = this.#adopt;
+    const [adopt, onFault] = [this.#adopt, this.#stop.fault];
     const recovery = new Recovery({ ports, worker, foreground, planner, exitHandlers, unknownAfterMs, adopt });
-    const { fault: onFault } = this.#stop;
     this.#maintenance = new Maintenance({ ports, recovery, intervalMs, foreground, poke: this.#rung, onFault });
   }
 
@@ -140,7 +139,7 @@ export class Worker {
 
   /** Beside the loop, since a claim may have to wait for the disk and a stop must not. */
   #claim(dispatcher: Dispatcher): void {
-    if (this.#claiming || !this.#mayClaim || !dispatcher.hasRoom) return;
+    if (!this.#mayClaim || !this.#canClaim(dispatcher)) return;
     this.#mayClaim = false;
     this.#claiming = true;
     const claimed = dispatcher.topUp().then((any) => {
@@ -150,6 +149,11 @@ export class Worker {
       this.#wake.call();
     });
     claimed.catch(this.#stop.fault);
+  }
+
+  /** What goes on has been given its places first. */
+  #canClaim(dispatcher: Dispatcher): boolean {
+    return !this.#claiming && this.#maintenance.hasAdopted && dispatcher.hasRoom;
   }
 
   #steer(dispatcher: Dispatcher): void {
@@ -171,7 +175,7 @@ export class Worker {
 
   /** Milliseconds until something is due that nobody will wake us for. */
   #sleepMs(dispatcher: Dispatcher): number {
-    if (this.#claiming || !dispatcher.hasRoom) return Number.POSITIVE_INFINITY;
+    if (!this.#canClaim(dispatcher)) return Number.POSITIVE_INFINITY;
     const { clock, queue } = this.#ports;
     const due = queue.nextDue();
     const untilDue = due === null ? Number.POSITIVE_INFINITY : due - clock.now();
@@ -220,7 +224,6 @@ export class Worker {
       stop: this.#stop,
       exitHandlers: this.#exitHandlers,
       endsOutliving: this.#settings.endsOutliving,
-      foreground: this.#settings.foreground,
     });
   }
 
@@ -237,7 +240,6 @@ export class Worker {
       if (isGone) this.#slots.remove();
     }
     if (this.#stop.faulted) throw this.#stop.faulted.of;
-    if (left > 0) emit({ type: "left running", worker: id, jobs: left });
-    emit({ type: "worker ended", worker: id, counts: dispatcher.counts });
+    emit({ type: "worker ended", worker: id, counts: dispatcher.counts, left });
   }
 }

@@ -83,7 +83,7 @@ forEachForm("a job that outlives its worker", (form) => {
       const done = await worker.ended;
       expect(done.signal ?? done.code).toBe(signal === "SIGUSR1" ? 0 : signal);
       expect(performance.now() - before).toBeLessThan(8000);
-      expect(done.stderr).toContain("1 jobs go on without a worker");
+      expect(done.stderr).toContain("1 left to the next worker");
       expect(isLiving(pid)).toBe(true);
       expect(await place.phase(id)).toBe("EXECUTING");
       expect(await place.phase(other)).toBe(signal === "SIGUSR1" ? "ABORTED" : "QUEUED");
