@@ -1,18 +1,17 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Containment } from "../../config/definition.ts";
-import { chooseGroups, findGroups } from "../../process/containment.ts";
-import { ownGroups } from "../../process/own-groups.ts";
+import { chooseConfining, chooseGroups, findGroups } from "../../process/containment.ts";
+import { Isolation } from "../../process/isolation.ts";
 import type { Runtime } from "../../runtime/port.ts";
 import { note, ok, type Check, type Looked } from "./finding.ts";
 
 const DELEGATE = "Delegate=yes in the unit, or `systemd-run --user --scope -p Delegate=yes`, gives it control groups";
 
-/** What holds the trees of a worker together here. `setting` is undefined where the configuration is wrong. */
+/** What holds the trees of a worker together here, and to what. `setting` is undefined where the configuration is wrong. */
 export function containmentChecks(runtime: Runtime, setting: Containment = "auto"): Check[] {
   return [
     { name: "containment", look: () => lookAtContainment(runtime, setting) },
-    { name: "controllers", look: lookAtControllers },
+    { name: "pid namespaces", look: lookAtIsolation },
+    { name: "limits", look: () => lookAtLimits(runtime) },
   ];
 }
 
@@ -26,16 +25,25 @@ function lookAtContainment(runtime: Runtime, setting: Containment): Looked {
   return note(what, '`containment = "cgroup"` has it done so all the same');
 }
 
-/** By which limits of memory, processors and processes can be held for a tree as a whole. */
-function lookAtControllers(): Looked {
-  const { unified, controllers } = ownGroups();
-  const second = unified.flatMap((directory) => wordsOf(join(directory, "cgroup.controllers")));
-  const names = [...second.map((name) => `${name} (v2)`), ...[...controllers.keys()].map((name) => `${name} (v1)`)];
-  const what = names.length === 0 ? "none" : names.join(", ");
-  const isUseful = ["memory", "pids"].every((name) => second.includes(name));
-  return isUseful ? ok(what) : note(what, "limits of a tree's memory or processes need the controllers of version 2");
+function lookAtIsolation(): Looked {
+  const problem = new Isolation().problem(null);
+  if (problem !== null) return note(problem);
+  const how = process.geteuid?.() === 0 ? "as root" : "without root, with a user namespace";
+  return ok(`\`isolate = "pid"\` can be had, ${how}`);
 }
 
-function wordsOf(path: string): string[] {
-  return existsSync(path) ? readFileSync(path, "utf8").split(/\s+/).filter(Boolean) : [];
+const TREE_LIMITS = [
+  ["memory", "memoryBytes"],
+  ["cpu", "cpus"],
+  ["processes", "processes"],
+] as const;
+
+/** The other limits can be had everywhere, since each process has them of its own. */
+function lookAtLimits(runtime: Runtime): Looked {
+  const { limitGroups } = chooseConfining("auto", runtime);
+  const all = TREE_LIMITS.map(([key, limit]) => ({ key, problem: limitGroups.problem(limit) }));
+  const had = all.flatMap(({ key, problem }) => (problem === null ? [key] : []));
+  const what = `of a tree as a whole: ${had.join(", ") || "none"}`;
+  const missing = all.flatMap(({ key, problem }) => (problem === null ? [] : [`${key}: ${problem}`]));
+  return missing.length === 0 ? ok(what) : note(`${what}; not ${missing.join("; ")}`, "a job may have it `optional`");
 }

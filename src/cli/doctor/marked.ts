@@ -4,8 +4,8 @@ import { codeOf } from "../../errors.ts";
 
 /** Seconds after which what nobody is left to end (we may be killed ourselves) ends by itself. */
 const LONGEST_S = 300;
-/** Milliseconds for which one look at all processes answers for all marks. */
-const LOOK_HOLDS_MS = 10;
+/** Between two passes of KILL, in milliseconds. */
+const PASS_MS = 10;
 
 /** A living process that was found by its mark. */
 export interface Marked {
@@ -22,12 +22,15 @@ export interface Marked {
  */
 export class Marks {
   readonly #clock: Clock;
+  readonly #holdsMs: number;
   readonly #prefix: string;
   #made = 0;
   #seen: { readonly at: number; readonly all: readonly Marked[] } = { at: Number.NEGATIVE_INFINITY, all: [] };
 
-  constructor(clock: Clock) {
+  /** `holdsMs`: milliseconds for which one look at all processes answers for all marks. */
+  constructor(clock: Clock, holdsMs = 10) {
     this.#clock = clock;
+    this.#holdsMs = holdsMs;
     const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
     this.#prefix = `${LONGEST_S}.${String(random).padStart(10, "0")}`;
   }
@@ -39,7 +42,7 @@ export class Marks {
 
   /** Those that lived a moment ago. */
   recent(mark: string): Marked[] {
-    if (this.#clock.monotonic() - this.#seen.at > LOOK_HOLDS_MS) this.living();
+    if (this.#clock.monotonic() - this.#seen.at > this.#holdsMs) this.living();
     return this.#seen.all.filter((one) => one.mark === mark);
   }
 
@@ -64,7 +67,7 @@ export class Marks {
   async endAll(): Promise<void> {
     for (let all = this.living(); all.length > 0; all = this.living()) {
       for (const { pid } of all) kill(pid);
-      await this.#clock.sleep(LOOK_HOLDS_MS);
+      await this.#clock.sleep(PASS_MS);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
-import type { Isolation } from "../../config/definition.ts";
+import type { Limits } from "../../config/definition.ts";
 import { findGroups } from "../../process/containment.ts";
+import { Isolation } from "../../process/isolation.ts";
 import { ProcessManager } from "../../process/manager.ts";
 import { procIsOurs } from "../../process/proc.ts";
 import type { Runtime } from "../../runtime/port.ts";
@@ -11,7 +12,7 @@ export interface RungHere {
   readonly rung: Rung;
   /** Why it cannot be had; null: it can. */
   readonly cannot: string | null;
-  readonly isolate: Isolation;
+  readonly isolate: Limits["isolate"];
   /** The processes of a worker that uses this rung and no better one. */
   manager(): ProcessManager;
 }
@@ -26,6 +27,12 @@ export function rungsHere(runtime: Runtime, clock: Clock): RungHere[] {
       cannot: blind ?? noGroups,
       isolate: "none",
       manager: () => new ProcessManager(runtime, clock, "cgroup"),
+    },
+    {
+      rung: "pid namespace",
+      cannot: blind ?? new Isolation().problem(null),
+      isolate: "pid",
+      manager: () => new ProcessManager(runtime, clock, "marks"),
     },
     {
       rung: "marks",
