@@ -79,6 +79,26 @@ describe("a worker's directory that no row names", () => {
   });
 });
 
+describe("the directory of an attempt that outlives its worker", () => {
+  test("stays as long as the job has it, and is removed when that has ended without a word of its worker", async () => {
+    const harness = await sqliteHarness();
+    const { at, queue } = harness;
+    await harness.submit();
+    const message = only(await receive(queue));
+    const { id, attempts } = message.job;
+    const own = at.store.location.outlivingAttempt(id, attempts);
+    const others = [[id, attempts + 1] as const, ["forgotten", 1] as const];
+    const left = others.map((other) => at.store.location.outlivingAttempt(...other));
+    for (const directory of [own, ...left]) mkdirSync(`${directory}/results`, { recursive: true });
+    expect(remove(at)).toEqual([]);
+    expect([own, ...left].map((directory) => existsSync(directory))).toEqual([true, false, false]);
+    await queue.acknowledge(message.receipt);
+    remove(at);
+    expect(existsSync(own)).toBe(false);
+    await harness.close();
+  });
+});
+
 test("the directory of a worker that has a row is left to recovery", async () => {
   using at = temporaryStore();
   const [directory = ""] = directories(at, "dead");
