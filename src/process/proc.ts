@@ -47,6 +47,10 @@ export const environmentOf = (pid: number): string[] => readProc(`/proc/${pid}/e
 
 export const hasEnvironment = (pid: number, entry: string): boolean => environmentOf(pid).includes(entry);
 
+/** Its children, in this moment: proc(5), where the kernel was built with it. */
+export const childrenOf = (pid: number): number[] =>
+  (readProc(`/proc/${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean).map(Number);
+
 /** The argv as one text, with NUL after each; empty for what is gone. */
 export const commandLine = (pid: number): string => readProc(`/proc/${pid}/cmdline`) ?? "";
 

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import { Candidate } from "./adoption.ts";
+import { adoptedByAncestors, hunt } from "./hunt.ts";
 import type { DeadAttempt, Remains, Takings } from "./port.ts";
-import { bootId, pidNamespace, procIsOurs } from "./proc.ts";
+import { bootId, pidNamespace, procIsOurs, type ProcessStat } from "./proc.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { terminate, type Target } from "./terminate.ts";
@@ -46,10 +47,16 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
   const group = files?.groupOf(attempt) ?? null;
   const written = { ...marksOf(attempt, files, group), leader: files?.leaderOf(attempt) ?? null };
   const marks = { ...written, leader: provenLeader(written) };
+  const isHeld = (): boolean => files?.areFree() === false || group?.isPopulated() === true;
+  const find = (): ProcessStat[] => {
+    const members = membersOf(marks);
+    if (members.length > 0 || !isHeld()) return members;
+    return hunt({ cookie: marks.cookie, isHeld, adopted: adoptedByAncestors }, clock);
+  };
   const target: Target = {
-    members: () => membersOf(marks),
+    members: find,
     signal: (members, signal) => signalTree(marks, members, signal),
-    isHeld: () => files?.areFree() === false || group?.isPopulated() === true,
+    isHeld,
     isKeeper: (member) => isKeeper(member, marks.leader?.pid ?? 0, keepersFor(attempt)),
   };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };

@@ -153,7 +153,8 @@ export class ProcessTree implements RunningTree {
         files,
         marks: () => this.#marks,
         keepers: keepersOf(place),
-        // This worker, to which all orphans come, has adopted none.
+        // All orphans come to this worker.
+        adopted: () => supervision.orphans.strangers(),
         mayHaveLeft: () => supervision.orphans.strangers().length > 0,
       },
       supervision.clock,

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { hunt } from "./hunt.ts";
 import type { StopOrder } from "./port.ts";
 import { commandLine, readStat, type ProcessStat } from "./proc.ts";
 import type { SlotFiles } from "./slot-files.ts";
@@ -12,6 +13,8 @@ export interface Knowledge {
   marks(): TreeMarks;
   /** How many programs, from the main process downwards, only keep the end of the job itself. */
   readonly keepers: number;
+  /** The pids of processes that this worker has adopted, of whatever tree; absent: it adopts none of this one. */
+  readonly adopted?: () => readonly number[];
   /** Asked when nobody has a file of it open or is in its group any more; false: nothing else is left of it. */
   mayHaveLeft(): boolean | Promise<boolean>;
 }
@@ -51,7 +54,7 @@ export class TreeControl {
     this.#known = known;
     this.#clock = clock;
     this.#target = {
-      members: () => membersOf(known.marks()),
+      members: () => this.#find(),
       signal: (members, signal) => signalTree(known.marks(), members, signal),
       isHeld: () => this.#isHeld(),
       isKeeper: (member) => isKeeper(member, known.marks().leader?.pid ?? 0, known.keepers),
@@ -98,6 +101,14 @@ export class TreeControl {
   async #isGone(): Promise<boolean> {
     if (this.#isHeld()) return false;
     return !(await this.#known.mayHaveLeft()) || this.#target.members().length === 0;
+  }
+
+  #find(): ProcessStat[] {
+    const { adopted } = this.#known;
+    const marks = this.#known.marks();
+    const members = membersOf(marks);
+    if (members.length > 0 || !adopted || !this.#isHeld()) return members;
+    return hunt({ cookie: marks.cookie, isHeld: () => this.#isHeld(), adopted }, this.#clock);
   }
 
   /** Something of it lives, whether it is found or not. */
