@@ -181,3 +181,22 @@ describe("a worker that is stopped at any moment of", () => {
     });
   }
 });
+
+/** Nothing is begun after it, and what runs comes to its end. */
+function lookAtFinish({ what, done, bench }: Life): string[] {
+  const { stderr, signal } = done;
+  const isTold = stderr.includes('"worker stopping"');
+  const begins = stderr.slice(stderr.indexOf(what ?? "")).includes('"worker started"');
+  const { jobInfo } = bench.document();
+  return broken({
+    "it died by the signal, or ended": signal === "SIGUSR1" || done.code === 0,
+    "it heeded the signal": what === undefined || signal === "SIGUSR1" || isTold || !begins,
+    "a job that had been begun has ended":
+      jobInfo.worker === null && jobInfo.attempts.every(({ exitCode }) => exitCode === 0),
+  });
+}
+
+test("a worker that is told to finish at any moment of a job's life does so", async () => {
+  const kind: Kind = { script: ":", wrong: completed };
+  expect(await goThrough(stepping.argv, kind, () => "SIGUSR1", lookAtFinish)).toBeWithin(5, MOST_STEPS);
+});
