@@ -1,6 +1,6 @@
 import { checkConfiguration } from "../config/check.ts";
 import { EXIT, ReeveError } from "../errors.ts";
-import { unenforceable } from "../process/containment.ts";
+import { containmentProblem, unenforceable } from "../process/containment.ts";
 import { runtime } from "../runtime/index.ts";
 import { readConfiguration } from "./context.ts";
 import { report } from "./failures.ts";
@@ -39,7 +39,11 @@ export async function run({ options }: Invocation): Promise<number> {
 
 async function look(options: Options): Promise<Findings> {
   const configuration = await readConfiguration(options);
-  const warnings = checkConfiguration(configuration, process.env, unenforceable(runtime));
+  const containment = containmentProblem(configuration.worker.containment, runtime);
+  const warnings = [
+    ...(containment === null ? [] : [`worker.containment: ${containment}`]),
+    ...checkConfiguration(configuration, process.env, unenforceable(runtime)),
+  ];
   return { file: configuration.file, definitions: [...configuration.definitions.keys()], problems: [], warnings };
 }
 

@@ -7,7 +7,7 @@ import { ExitRecord } from "./shim.ts";
 import type { Leader } from "./slot-files.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { membersOf, type TreeMarks } from "./tree.ts";
-import { keepersFor } from "./wrapping.ts";
+import { keepersOf } from "./wrapping.ts";
 
 type Outlived = Extract<Remains, { kind: "outlived" }>;
 
@@ -72,7 +72,7 @@ export class Candidate {
     const { files } = this.#slot;
     const marks = this.#marks(leader);
     this.#slot.takeOver(marks.group);
-    const keepers = keepersFor(this.#attempt);
+    const keepers = keepersOf(limits);
     const found = { name: this.#attempt, limits, files, record: this.#record, marks, keepers };
     const tree = new AdoptedTree({ ...found, pid: leader.pid }, this.#supervision.clock);
     return { kind: "outlived", tree, slot: this.#slot };

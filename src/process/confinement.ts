@@ -7,6 +7,8 @@ import type { LimitGroups } from "./limit-groups.ts";
 import { SpawnFailed, type Takings } from "./port.ts";
 import type { Enforcement, Resources } from "./resources.ts";
 import { SlotGroup, type Groups } from "./slot-group.ts";
+import { cannotEnter } from "./spawn-failures.ts";
+import { keepersOf } from "./wrapping.ts";
 
 /** What the jobs of a worker can be held in, and to. */
 export interface Confining {
@@ -51,7 +53,8 @@ export class Confinement {
     const needsGroup = isBounded && limitGroups.needGroup(tree);
     const group = this.#group?.begin(needsGroup) ?? null;
     if (needsGroup && group === null && enforcement.runner) throw cannotEnter();
-    this.#bounds = isBounded ? bound(limitGroups, enforcement, group) : null;
+    const ours = needsGroup && group !== null ? keepersOf(limits) : 0;
+    this.#bounds = isBounded ? bound(limitGroups, withOurs(enforcement, ours), group) : null;
     return { group, bounds: this.#bounds, enforcement };
   }
 
@@ -68,9 +71,12 @@ export class Confinement {
   }
 }
 
-/** Only root may, and it is that user's already: cgroups(7). */
-export const cannotEnter = (): SpawnFailed =>
-  new SpawnFailed("ENOTSUP", "it was not started: a job of another user cannot enter its control group by itself");
+/** The programs of ours that are started in the job's group as well are no processes of its own. */
+function withOurs(enforcement: Enforcement, count: number): Enforcement {
+  const { tree } = enforcement;
+  if (tree.processes === undefined) return enforcement;
+  return { ...enforcement, tree: { ...tree, processes: tree.processes + count } };
+}
 
 function bound(limitGroups: LimitGroups, { tree, runner }: Enforcement, group: ControlGroup | null): LimitGroup {
   try {

@@ -29,10 +29,17 @@ export function unenforceable(runtime: Runtime): (limits: Limits) => string[] {
   const isolation = new Isolation();
   return (limits) => {
     const isolating = limits.isolate === "pid" ? isolation.problem(null) : null;
-    const sentences = [...resources.problems(limits), ...(isolating === null ? [] : [isolating])];
-    return sentences.map((sentence) => `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`);
+    return [...resources.problems(limits), ...(isolating === null ? [] : [isolating])].map(asSentence);
   };
 }
+
+/** Why no worker could be started here with this setting; null: one could. */
+export function containmentProblem(setting: Containment, runtime: Runtime): string | null {
+  const home = setting === "cgroup" ? findGroups(runtime) : null;
+  return typeof home === "string" ? asSentence(home) : null;
+}
+
+const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 /**
  * What holds the trees of this worker together beside their marks; null: nothing.

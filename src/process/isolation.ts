@@ -56,10 +56,13 @@ export class Isolation {
 function findCommand(program: string | null, account: Account | null): readonly string[] | string {
   if (program === null || process.platform !== "linux") return refusal("there is no unshare(1)", "install util-linux");
   const isRoot = (account?.user ?? process.geteuid?.()) === 0;
-  const commands = [...(isRoot ? [NAMESPACE] : []), [...UNPRIVILEGED, ...NAMESPACE]].map((more) => [program, ...more]);
-  const problems = commands.map((command) => problemOf(command, account));
-  const working = commands.find((_, index) => problems[index] === null);
-  return working ?? refusal(problems[0] ?? "", "let this user make user namespaces, or run the worker as root");
+  const problems: string[] = [];
+  for (const more of isRoot ? [NAMESPACE, [...UNPRIVILEGED, ...NAMESPACE]] : [[...UNPRIVILEGED, ...NAMESPACE]]) {
+    const problem = problemOf([program, ...more], account);
+    if (problem === null) return [program, ...more];
+    problems.push(problem);
+  }
+  return refusal(problems[0] ?? "", "let this user make user namespaces, or run the worker as root");
 }
 
 const refusal = (why: string, advice: string): string =>

@@ -18,7 +18,7 @@ export class LimitGroups {
   /** Of version 2; a sentence where there is none. */
   readonly #home: GroupHome | string;
   readonly #homes = new Map<string, GroupHome>();
-  readonly #places = new Map<TreeLimit, Place | string>();
+  readonly #places = new Map<TreeLimit, Place>();
 
   constructor(own: OwnGroups, home: GroupHome | string, libc: Libc) {
     this.#own = own;
@@ -33,8 +33,11 @@ export class LimitGroups {
   }
 
   #place(limit: TreeLimit): Place | string {
-    let place = this.#places.get(limit);
-    if (place === undefined) this.#places.set(limit, (place = this.#find(CONTROLLERS[limit].name)));
+    const known = this.#places.get(limit);
+    if (known) return known;
+    const place = this.#find(CONTROLLERS[limit].name);
+    // What is in the way now may be gone later.
+    if (typeof place !== "string") this.#places.set(limit, place);
     return place;
   }
 

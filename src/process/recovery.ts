@@ -9,7 +9,7 @@ import { marksOf, type Supervision } from "./supervisor.ts";
 import { terminate, type Target } from "./terminate.ts";
 import { membersOf, provenLeader, signalTree } from "./tree.ts";
 import { isKeeper } from "./tree-control.ts";
-import { keepersFor } from "./wrapping.ts";
+import { keepersOf } from "./wrapping.ts";
 
 const NOTHING: Takings = { outputs: [], results: [], progress: null, error: null, warnings: [] };
 
@@ -57,7 +57,7 @@ async function endTree(attempt: DeadAttempt, files: SlotFiles | null, clock: Clo
     members: find,
     signal: (members, signal) => signalTree(marks, members, signal),
     isHeld,
-    isKeeper: (member) => isKeeper(member, marks.leader?.pid ?? 0, keepersFor(attempt)),
+    isKeeper: (member) => isKeeper(member, marks.leader?.pid ?? 0, keepersOf(attempt.limits)),
   };
   const order = { signal: attempt.limits.stopSignal, graceMs: attempt.limits.graceMs };
   const members = await terminate(target, order, clock);

@@ -65,3 +65,7 @@ const REASONS: Readonly<Record<string, string>> = {
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
+
+/** Only root may, and it is that user's already: cgroups(7). */
+export const cannotEnter = (): SpawnFailed =>
+  new SpawnFailed("ENOTSUP", "it was not started: a job of another user cannot enter its control group by itself");

@@ -152,7 +152,7 @@ export class ProcessTree implements RunningTree {
       {
         files,
         marks: () => this.#marks,
-        keepers: keepersOf(place),
+        keepers: keepersOf({ outlive: record !== null, isolate: launch.limits.isolate }),
         // All orphans come to this worker.
         adopted: () => supervision.orphans.strangers(),
         mayHaveLeft: () => supervision.orphans.strangers().length > 0,

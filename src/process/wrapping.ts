@@ -1,11 +1,10 @@
 import { join } from "node:path";
-import { cannotEnter } from "./confinement.ts";
 import { ISOLATING_PROGRAMS } from "./isolation.ts";
 import { limited } from "./limiting.ts";
-import type { DeadAttempt, Launch } from "./port.ts";
-import { ExitRecord } from "./shim.ts";
+import type { Limits } from "../config/definition.ts";
+import type { Launch } from "./port.ts";
 import type { StartPlace } from "./spawn.ts";
-import { refuseMissing } from "./spawn-failures.ts";
+import { cannotEnter, refuseMissing } from "./spawn-failures.ts";
 import type { Supervision } from "./supervisor.ts";
 
 /**
@@ -37,11 +36,5 @@ function entrancesOf({ group, bounds, enforcement }: StartPlace, { runtime }: Su
 }
 
 /** How many programs of ours, from the main process downwards, only wait for the job. */
-export const keepersOf = ({ record, init }: Pick<StartPlace, "record" | "init">): number =>
-  (record === null ? 0 : 1) + (init === null ? 0 : ISOLATING_PROGRAMS);
-
-/** The same for an attempt that another worker started. */
-export function keepersFor({ directory, limits }: DeadAttempt): number {
-  const init = ExitRecord.ofInit(directory, limits);
-  return keepersOf({ record: limits.outlive ? new ExitRecord(directory, init) : null, init });
-}
+export const keepersOf = ({ outlive, isolate }: Pick<Limits, "outlive" | "isolate">): number =>
+  (outlive ? 1 : 0) + (isolate === "pid" ? ISOLATING_PROGRAMS : 0);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { chmodSync, chownSync, existsSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LimitGroups } from "../../src/process/limit-groups.ts";
 import { ownGroups } from "../../src/process/own-groups.ts";
@@ -82,6 +82,9 @@ forEachForm("containment", (form) => {
       expect(await place.run(submit, { ...manner, environment })).toMatchObject({ code: 0 });
       expect(await place.run(["work", "--drain"], { ...manner, environment })).toMatchObject({ code: 0 });
       const asked = { ...environment, REEVE_CONTAINMENT: "cgroup" };
+      writeFileSync(theirs.of("reeve.toml"), '[worker]\ncontainment = "cgroup"\n');
+      const checked = await place.run(["check-config"], { ...manner, environment });
+      expect(checked.stdout).toContain("worker.containment: No control group can be made");
       const { code, stderr } = await place.run(["work", "--drain"], { ...manner, environment: asked });
       expect({ code, stderr }).toEqual({
         code: 78,
