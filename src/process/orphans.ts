@@ -1,7 +1,7 @@
 import { openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
-import { readStat, type ProcessStat } from "./proc.ts";
+import { readStat, seesProcesses, type ProcessStat } from "./proc.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
 
@@ -22,7 +22,8 @@ export class Orphans {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    const adopting = libc.prctl(PR_SET_CHILD_SUBREAPER, 1) === 0;
+    // Who cannot see his children cannot reap them either.
+    const adopting = seesProcesses() && libc.prctl(PR_SET_CHILD_SUBREAPER, 1) === 0;
     this.#children = adopting ? openChildren() : null;
     // What was our child before we started anything (`sleep 9 & exec reeve work`) is no orphan of a job.
     for (const pid of this.strangers()) this.joined(pid);

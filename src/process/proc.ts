@@ -12,8 +12,9 @@ export interface ProcessStat {
   readonly startTime: number;
 }
 
-/** Undefined when there is no such process (any more). */
+/** Undefined when there is no such process (any more), or where /proc tells of others. */
 export function readStat(pid: number): ProcessStat | undefined {
+  if (!seesProcesses()) return undefined;
   const text = readShort(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
   // The name in parentheses may itself hold parentheses and spaces.
@@ -35,6 +36,7 @@ export const isAlive = (stat: ProcessStat | undefined): stat is ProcessStat =>
 
 /** One after the other, each as it is when its turn comes; the newest first, since they are the soonest gone. */
 export function* allProcesses(): Generator<ProcessStat> {
+  if (!seesProcesses()) return;
   const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
   for (const pid of pids.toSorted((a, b) => b - a)) {
     const stat = readStat(pid);
@@ -104,6 +106,11 @@ export function procIsOurs(): boolean {
     throw error;
   }
 }
+
+let isSeen: boolean | undefined;
+
+/** The same, asked once. Where it is not so (macOS, a container without one), only process groups can be reached. */
+export const seesProcesses = (): boolean => (isSeen ??= procIsOurs());
 
 /** The soft limit of open files of our parent, which is what it gave us: both runtimes raise their own. */
 export function inheritedOpenFilesLimit(): number | undefined {

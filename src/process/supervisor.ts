@@ -20,7 +20,7 @@ import {
   type TreeExit,
   type TreeName,
 } from "./port.ts";
-import { isAlive, readStat } from "./proc.ts";
+import { isAlive, readStat, seesProcesses } from "./proc.ts";
 import { ExitRecord } from "./shim.ts";
 import { SlotFiles, type Leader } from "./slot-files.ts";
 import { placesOf, spawn, type MainProcess, type StartPlace } from "./spawn.ts";
@@ -155,7 +155,7 @@ export class ProcessTree implements RunningTree {
         keepers: keepersOf({ outlive: record !== null, isolate: launch.limits.isolate }),
         // All orphans come to this worker.
         adopted: () => supervision.orphans.strangers(),
-        mayHaveLeft: () => supervision.orphans.strangers().length > 0,
+        mayHaveLeft: () => supervision.orphans.strangers().length > 0 || !seesProcesses(),
       },
       supervision.clock,
     );
@@ -171,7 +171,8 @@ export class ProcessTree implements RunningTree {
   }
 
   hasEnded(): boolean {
-    return this.#exited || !isAlive(readStat(this.pid)) || (this.#record?.read().exit ?? null) !== null;
+    const isSeenDead = seesProcesses() && !isAlive(readStat(this.pid));
+    return this.#exited || isSeenDead || (this.#record?.read().exit ?? null) !== null;
   }
 
   stop(order: StopOrder): void {

@@ -2,7 +2,7 @@ import { codeOf } from "../errors.ts";
 import type { ControlGroup } from "./control-group.ts";
 import type { Leader } from "./slot-files.ts";
 import { look, type Seen } from "./look.ts";
-import { readStat, type ProcessStat } from "./proc.ts";
+import { readStat, seesProcesses, type ProcessStat } from "./proc.ts";
 
 /** How the members of one attempt's tree are known. */
 export interface TreeMarks {
@@ -21,6 +21,7 @@ export interface TreeMarks {
  * inherited lock, or a descendant of one of these. What began before its leader is none of it.
  */
 export function membersOf(marks: TreeMarks): ProcessStat[] {
+  if (!seesProcesses()) return unseenGroup(marks);
   const session = leaderIsTheOne(marks) ? marks.leader?.pid : undefined;
   const begun = marks.leader?.startTime ?? 0;
   const inGroup = new Set(marks.group?.pids());
@@ -32,6 +33,24 @@ export function membersOf(marks: TreeMarks): ProcessStat[] {
   const members = new Map(all.filter(isMember).map(({ stat }) => [stat.pid, stat]));
   const stats = all.map(({ stat }) => stat);
   return withDescendants(members, stats);
+}
+
+/** What stands for all of the main process's group, where nothing else can be known. */
+function unseenGroup({ leader }: TreeMarks): ProcessStat[] {
+  if (!leader || leader.pid <= 1 || !isThere(-leader.pid)) return [];
+  const { pid, startTime } = leader;
+  return [{ pid, state: "?", parent: process.pid, group: pid, session: pid, startTime }];
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return false;
+    if (codeOf(error) === "EPERM") return true;
+    throw error;
+  }
 }
 
 /**
@@ -77,6 +96,7 @@ export function signalTree(marks: TreeMarks, members: readonly ProcessStat[], si
  * reaches all of a group in one moment, also one that forks and ends faster than we can look.
  */
 export function signalAll(members: readonly ProcessStat[], signal: NodeJS.Signals): void {
+  if (!seesProcesses()) return members.forEach(({ group }) => sendSignal(-group, signal));
   if (signal === "SIGKILL") killGroups(members);
   for (const { pid, startTime } of members) {
     if (pid > 1 && readStat(pid)?.startTime === startTime) sendSignal(pid, signal);

@@ -91,4 +91,22 @@ forEachForm("workers in different pid namespaces", (form) => {
     expect(await place.show(id)).toMatchObject({ phase: "QUEUED", jobInfo: { failures: 0, lost: 0 } });
     expect(place.processes()).toEqual([]);
   });
+
+  test("without a /proc of its own a worker still ends a job's group, and nothing else", async () => {
+    await using place = new Place(form);
+    const script = "sleep 1000 & echo here >> began; wait";
+    const [aborted = "", left = ""] = await place.submitBatch([
+      { command: sh(script).slice(1) },
+      { command: sh("sleep 1000 >&- 2>&- 3>&- & echo here >> began; exit 0").slice(1) },
+    ]);
+    // Below an init that reaps, as in any container that has one.
+    const under = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", '"$@" & wait', "sh"];
+    const worker = await place.worker([], { under, environment: { REEVE_CONTAINMENT: "marks" } });
+    await eventually("both have begun", () => place.lines("began").length === 2);
+    expect(await place.reeve("wait", left)).toMatchObject({ code: 0 });
+    expect(await place.reeve("abort", aborted)).toMatchObject({ code: 0 });
+    expect(place.jobProcesses()).toEqual([]);
+    expect(await place.phase(aborted)).toBe("ABORTED");
+    expect(worker.log().filter(({ level }) => level === "error")).toEqual([]);
+  });
 });

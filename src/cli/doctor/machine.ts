@@ -46,7 +46,8 @@ function lookAtSystem(): Looked {
 
 function lookAtProc(): Looked {
   if (procIsOurs()) return ok("shows the processes of this pid namespace");
-  return wrong("does not show this process: it is that of another pid namespace, or not mounted", "mount proc there");
+  const what = "does not show this process: only the process group of a job can be found and ended";
+  return wrong(what, "mount proc in this pid namespace");
 }
 
 function lookAtSubreaper(runtime: Runtime): Looked {
