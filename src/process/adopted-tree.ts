@@ -112,6 +112,10 @@ export class AdoptedTree implements RunningTree {
     if (!this.#control.isStopping && !this.#isOver) await this.#control.suspend();
   }
 
+  forward(signal: NodeJS.Signals): void {
+    this.#control.forward(signal);
+  }
+
   resume(): void {
     this.#control.resume();
   }

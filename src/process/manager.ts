@@ -12,7 +12,7 @@ import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOr
 import { recoverAttempt } from "./recovery.ts";
 import { FileSlot, type OwnStreams, type Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
-import { sendSignal, signalAll } from "./tree.ts";
+import { signalAll } from "./tree.ts";
 
 const SIGCHLD = 17;
 const NO_STREAMS: OwnStreams = { stdin: false, output: false };
@@ -75,7 +75,7 @@ export class ProcessManager implements Processes {
 
   /** To the group of each job's main process; who cleans up after one is left alone. */
   signalAll(signal: NodeJS.Signals = "SIGQUIT"): void {
-    for (const [{ pid }, role] of this.#running) if (role === "job") sendSignal(-pid, signal);
+    for (const [tree, role] of this.#running) if (role === "job") tree.forward(signal);
   }
 
   async waitForAll(): Promise<void> {

@@ -62,6 +62,8 @@ export interface RunningTree {
   remember(): void;
   /** KILL to the whole tree, whatever order is being carried out. */
   kill(): void;
+  /** To the group of the job's main process, as it is: what somebody has to say to the job. */
+  forward(signal: NodeJS.Signals): void;
   /** SIGSTOP to the whole tree; kept when all of it stands still. */
   suspend(): Promise<void>;
   /** SIGCONT to the whole tree. */

@@ -190,6 +190,10 @@ export class ProcessTree implements RunningTree {
     void this.#control.kill();
   }
 
+  forward(signal: NodeJS.Signals): void {
+    if (!this.#exited) this.#control.forward(signal);
+  }
+
   async suspend(): Promise<void> {
     if (!this.#control.isStopping && !this.#exited) await this.#control.suspend();
   }

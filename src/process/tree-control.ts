@@ -4,7 +4,7 @@ import type { StopOrder } from "./port.ts";
 import { commandLine, readStat, type ProcessStat } from "./proc.ts";
 import type { SlotFiles } from "./slot-files.ts";
 import { standStill, terminate, type Target } from "./terminate.ts";
-import { membersOf, signalTree, type TreeMarks } from "./tree.ts";
+import { membersOf, sendSignal, signalTree, type TreeMarks } from "./tree.ts";
 
 /** What is known of a tree, and how. */
 export interface Knowledge {
@@ -78,6 +78,15 @@ export class TreeControl {
     const done = this.stop({ signal: "KILL", graceMs: 0 });
     this.#target.signal(this.#target.members(), "SIGKILL");
     return done;
+  }
+
+  /** To the group of the main process, but for the programs in it that only keep the end of the job. */
+  forward(signal: NodeJS.Signals): void {
+    const { leader } = this.#known.marks();
+    if (!leader || leader.pid <= 1) return;
+    if (this.#known.keepers === 0) return sendSignal(-leader.pid, signal);
+    const inGroup = this.members().filter((member) => member.group === leader.pid && !this.#target.isKeeper?.(member));
+    this.#target.signal(inGroup, signal);
   }
 
   suspend(): Promise<void> {

@@ -69,6 +69,16 @@ forEachForm("a signal to `run`", (form) => {
     expect(told(place)).toHaveLength(6);
   });
 
+  once("reaches a command in a pid namespace of its own, and nothing that stands between", async () => {
+    await using place = new Place(form);
+    const running = place.start(["run", "--isolate", "pid", ...listening(["SIGUSR1", "SIGTERM"])]);
+    await bothThere(place);
+    running.signal("SIGUSR1");
+    await eventually("both have heard it", () => told(place).join() === "one USR1,other USR1");
+    place.write("go", "");
+    expect(await running.ended).toMatchObject({ code: 5, signal: null });
+  });
+
   test("ends us by itself, also when the command then exits by its own will", async () => {
     await using place = new Place(form);
     const running = place.start([

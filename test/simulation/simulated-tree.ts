@@ -95,6 +95,10 @@ export class SimulatedTree implements RunningTree {
     await whileItLives(standStill(this.#target, this.#life.clock, () => this.#stopping !== null));
   }
 
+  forward(signal: NodeJS.Signals): void {
+    this.#target.signal(this.#target.members(), signal);
+  }
+
   resume(): void {
     this.#target.signal(this.#target.members(), "SIGCONT");
   }
