@@ -107,13 +107,14 @@ forEachForm("a job that outlives its worker", (form) => {
     const worker = await place.worker();
     await place.file("pid");
     await killed(worker);
+    const told = Date.now();
     place.write("go", "");
     await eventually("it has ended", () => place.jobProcesses().length === 0);
     const ended = Date.now();
     await stays("there is no worker", () => place.jobProcesses().length === 0, 300);
     await place.drain();
     const job = await expectWhole(place, id);
-    expect(Date.parse(job.endTime ?? "")).toBeWithin(ended - 1000, ended + 50);
+    expect(Date.parse(job.endTime ?? "")).toBeWithin(told - 20, ended + 50);
     expect(left(place)).toEqual(NOTHING_LEFT);
   });
 
@@ -128,7 +129,7 @@ forEachForm("a job that outlives its worker", (form) => {
     const job = await place.show(id);
     expect(job).toMatchObject({ phase: "ERROR", errorSummary: { cause: "timeout" } });
     const took = Date.parse(job.endTime ?? "") - Date.parse(job.startTime ?? "");
-    expect(took).toBeWithin(1400, 4000);
+    expect(took).toBeWithin(1400, 15_000);
     expect(place.processes()).toEqual([]);
   });
 
@@ -189,7 +190,7 @@ forEachForm("a job that outlives its worker", (form) => {
 
   test("stands still, and does so for the next one until it is resumed", async () => {
     await using place = new Place(form);
-    const id = await place.submit(...outliving(LONG, "--timeout", "3s"));
+    const id = await place.submit(...outliving(LONG, "--timeout", "5s"));
     const worker = await place.worker();
     const pid = Number(await place.file("pid"));
     await place.ok("suspend", id);
@@ -198,7 +199,7 @@ forEachForm("a job that outlives its worker", (form) => {
     const next = await place.worker();
     await next.says("has outlived worker");
     expect(await place.phase(id)).toBe("SUSPENDED");
-    await stays("it stands still", () => statusOf(pid, "State")?.startsWith("T") ?? false, 3000);
+    await stays("it stands still", () => statusOf(pid, "State")?.startsWith("T") ?? false, 5000);
     await place.ok("resume", id);
     place.write("go", "");
     expect(await place.reeve("wait", id)).toMatchObject({ code: 7 });
