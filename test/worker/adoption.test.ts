@@ -29,6 +29,7 @@ function outlivedTree(exit: TreeExit | null) {
     stop: () => void asked.push("stop"),
     kill: () => void asked.push("kill"),
     remember: () => {},
+    forward: (signal) => void asked.push(signal),
     suspend: async () => void asked.push("suspend"),
     resume: () => void asked.push("resume"),
     gone: () => Promise.resolve(null),
