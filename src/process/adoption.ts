@@ -55,7 +55,8 @@ export class Candidate {
 
   #outlived(pid: number): Outlived | null {
     const leader = this.#leader(pid);
-    const lives = isAlive(readStat(leader.pid)) && readStat(leader.pid)?.startTime === leader.startTime;
+    const stat = readStat(pid);
+    const lives = leader.startTime !== 0 && isAlive(stat) && stat.startTime === leader.startTime;
     // Read again: it may just have ended.
     return lives || this.#record.read().exit !== null ? this.#taken(leader) : null;
   }
@@ -83,7 +84,7 @@ export class Candidate {
     return { ...marksOf(this.#attempt, files, files.groupOf(this.#attempt)), leader };
   }
 
-  /** Its start as it was written down, else as the kernel tells it of a process that has the cookie. */
+  /** Its start as it was written down, else as the kernel tells it of a process that has the cookie; else 0. */
   #leader(pid: number): Leader {
     const known = this.#slot.files.leaderOf(this.#attempt);
     if (known?.pid === pid && known.startTime !== 0) return known;
