@@ -65,6 +65,8 @@ function kill(target: Target, clock: Clock): Promise<ProcessStat[]> {
   return waitUntilGone(target, KILL_DEADLINE_MS, clock, never, (members) => target.signal(members, "SIGKILL"));
 }
 
+const STOPPED = new Set(["T", "t"]);
+
 /** After so long a member that did not stop waits in the kernel, and will when it comes back. */
 const STAND_STILL_MS = 2000;
 
@@ -74,10 +76,15 @@ const STAND_STILL_MS = 2000;
  */
 export async function standStill(target: Target, clock: Clock, isOff: () => boolean = never): Promise<void> {
   const end = clock.monotonic() + STAND_STILL_MS;
+  // Who waits in the kernel (for a disk, or for a child between vfork and exec) stops before it does anything else.
+  const told = new Set<number>();
   for (;;) {
-    const moving = target.members().filter(({ state }) => state !== "T" && state !== "t");
+    const moving = target
+      .members()
+      .filter(({ pid, state }) => !STOPPED.has(state) && !(state === "D" && told.has(pid)));
     if (moving.length === 0 || clock.monotonic() >= end || isOff()) return;
     target.signal(moving, "SIGSTOP");
+    for (const { pid } of moving) told.add(pid);
     await clock.sleep(FIRST_LOOK_MS);
   }
 }

@@ -5,8 +5,11 @@ import { isLiving } from "../support/processes.ts";
 import { forEachForm } from "./forms.ts";
 import { Place, sh, type Running } from "./place.ts";
 
-/** Writes down why it runs, and what the job's main process does meanwhile: `T` is suspended, nothing is gone. */
-const NOTE = 'echo "$REEVE_CAUSE $(cut -d" " -f3 "/proc/$(cat pid)/stat" 2>/dev/null)" >> handled';
+/**
+ * Writes down why it runs, and what the job's main process does meanwhile: `T` is suspended (so is who waits for a child
+ * that was stopped before its exec), nothing is gone.
+ */
+const NOTE = 'echo "$REEVE_CAUSE $(cut -d" " -f3 "/proc/$(cat pid)/stat" 2>/dev/null | tr D T)" >> handled';
 /** A main process that says who it is, with a child that left its session. */
 const BEGIN = 'setsid sleep 1000 & echo $$ > pid; echo "$REEVE_ATTEMPT" >> began';
 const STAYS = `${BEGIN}; while :; do sleep 0.02; done`;
@@ -238,7 +241,8 @@ forEachForm("an exit handler", (form) => {
     await begun(place);
     process.kill(Number(await place.file("pid")), "SIGTERM");
     await stopped(worker);
-    expect(place.lines("handled")).toEqual(["stop "]);
+    // It may not have come to its death before it was made to stand still.
+    expect(place.lines("handled")).toEqual([expect.stringMatching(/^stop T?$/)]);
     expect(await place.phase(id)).toBe("QUEUED");
   });
 });
