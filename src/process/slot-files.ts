@@ -51,6 +51,8 @@ export class SlotFiles {
   readonly #workWatch: DirectoryWatch;
   #resultsUsed = true;
   #keeper: OutputKeeper | null = null;
+  /** Made by another worker. */
+  #group: ControlGroup | null = null;
 
   constructor(directory: string, libc: Libc) {
     this.directory = directory;
@@ -117,10 +119,13 @@ export class SlotFiles {
     return pid === undefined ? null : { pid: Number(pid), startTime: Number(startTime) };
   }
 
-  /** The control group of this attempt, where it has one that is still there. */
+  /** The control group of this attempt, where it has one that is still there: to be used until these files are closed. */
   groupOf(name: TreeName): ControlGroup | null {
-    const [, , path = ""] = this.#identity(name) ?? [];
-    return isGroupOfAWorker(decodeURI(path)) ? new ControlGroup(decodeURI(path)) : null;
+    const [, , uri = ""] = this.#identity(name) ?? [];
+    const path = decoded(uri);
+    if (!isGroupOfAWorker(path)) return null;
+    if (this.#group?.path !== path) this.#group = new ControlGroup(path);
+    return this.#group;
   }
 
   #identity(name: TreeName): string[] | null {
@@ -231,7 +236,17 @@ export class SlotFiles {
   }
 
   close(): void {
+    this.#group?.close();
     this.#keeper?.stop();
     this.#probes.close();
+  }
+}
+
+/** Empty for what was not encoded: a job may write there what it likes. */
+function decoded(uri: string): string {
+  try {
+    return decodeURI(uri);
+  } catch {
+    return "";
   }
 }

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { chooseGroups } from "../../src/process/containment.ts";
 import { GroupHome } from "../../src/process/group-home.ts";
 import { type RunningTree, SpawnFailed } from "../../src/process/port.ts";
+import { SlotFiles } from "../../src/process/slot-files.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import type { Runtime } from "../../src/runtime/port.ts";
 import { eventually, within } from "../support/eventually.ts";
 import { groupOf, HAS_GROUPS, HOME_DIRECTORY } from "../support/groups.ts";
 import { order, processPlace, stoppedItself } from "../support/process-place.ts";
-import { isLiving, livingWithArgument, procText } from "../support/processes.ts";
+import { descriptorsOf, isLiving, livingWithArgument, procText } from "../support/processes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** Leaves session, group, parent, environment and descriptors behind. */
@@ -175,6 +176,24 @@ const groupsOf = (place: { readonly directory: { of(...names: string[]): string 
   const identity = readFileSync(place.directory.of("slot-1", "identity"), "utf8");
   return identity.trim().split(" ").slice(4);
 };
+
+describe.skipIf(!HAS_GROUPS)("the group that an attempt's files name", () => {
+  test("is looked at as often as one likes, and let go with the files", async () => {
+    using place = processPlace({ containment: "cgroup" });
+    const name = place.launch("exit 0");
+    await place.run("exit 0", name);
+    const before = descriptorsOf(process.pid)?.length;
+    const files = new SlotFiles(place.slot.directory, runtime.libc());
+    for (let round = 0; round < 5; round += 1) expect(files.groupOf(name)?.isPopulated()).toBe(false);
+    expect(files.groupOf({ ...name, attempt: 2 })).toBeNull();
+    for (const spoilt of ["%", "/tmp", "%2e%2e"]) {
+      writeFileSync(files.path("identity"), `${name.job} 1 0 0 ${spoilt}`.padEnd(511, " "));
+      expect(files.groupOf(name)).toBeNull();
+    }
+    files.close();
+    expect(descriptorsOf(process.pid)).toHaveLength(before ?? 0);
+  });
+});
 
 describe.skipIf(!HAS_GROUPS)("where a sandbox lets groups be made but nothing be started in them", () => {
   const SANDBOXED: Runtime = {
