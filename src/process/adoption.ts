@@ -4,7 +4,7 @@ import { OutlivingSlot } from "./outliving-slot.ts";
 import type { DeadAttempt, Remains } from "./port.ts";
 import { hasEnvironment, isAlive, readStat } from "./proc.ts";
 import { ExitRecord } from "./shim.ts";
-import type { Leader } from "./slot-files.ts";
+import type { Leader } from "./identity.ts";
 import { marksOf, type Supervision } from "./supervisor.ts";
 import { membersOf, type TreeMarks } from "./tree.ts";
 import { keepersOf } from "./wrapping.ts";

@@ -7,6 +7,7 @@ import { CONTROL_QUOTA, readControl } from "./control.ts";
 import { ControlGroup } from "./control-group.ts";
 import { isGroupOfAWorker } from "./group-home.ts";
 import { lendable, Loan } from "./handing-over.ts";
+import { type Identity, IDENTITY_BYTES, identityText, type Leader, parseIdentity } from "./identity.ts";
 import type { Launch, Takings, TreeName } from "./port.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import {
@@ -22,15 +23,6 @@ import { readCut } from "./output-cut.ts";
 import { keeperFor, type OutputKeeper, type OutputLimits, type SeenUpTo } from "./output-keeper.ts";
 import { Probes, type LockedFile, type OutputFile, type SlotFile } from "./probes.ts";
 import { findResults, INLINE_BYTES } from "./results.ts";
-
-/** Always the same, so that a later one leaves nothing of an earlier one. */
-const IDENTITY_BYTES = 512;
-
-/** A main process, which leads its session, and when it was started (clock ticks after boot; 0 where unknown). */
-export interface Leader {
-  readonly pid: number;
-  readonly startTime: number;
-}
 
 /** What is to be known of an attempt to take in what it left. */
 type Ended = Pick<Launch, "attempt" | "jobDirectory" | "limits">;
@@ -105,33 +97,24 @@ export class SlotFiles {
 
   /** Read by whoever recovers a dead worker: without this, what is in the slot is not this attempt's. */
   identify(name: TreeName, leader: Leader, group: ControlGroup | null): void {
-    const path = encodeURI(group?.path ?? "");
-    const text = `${name.job} ${name.attempt} ${leader.pid} ${leader.startTime} ${path}`.padEnd(
-      IDENTITY_BYTES - 1,
-      " ",
-    );
-    writeSync(this.#probes.of("identity"), `${text}\n`, 0);
+    writeSync(this.#probes.of("identity"), identityText(name, { leader, group: group?.path ?? "" }), 0);
   }
 
   /** The main process of this attempt; null: it never got one here, and what is in the slot is another's. */
   leaderOf(name: TreeName): Leader | null {
-    const [pid, startTime] = this.#identity(name) ?? [];
-    return pid === undefined ? null : { pid: Number(pid), startTime: Number(startTime) };
+    return this.#identity(name)?.leader ?? null;
   }
 
   /** The control group of this attempt, where it has one that is still there: to be used until these files are closed. */
   groupOf(name: TreeName): ControlGroup | null {
-    const [, , uri = ""] = this.#identity(name) ?? [];
-    const path = decoded(uri);
+    const path = this.#identity(name)?.group ?? "";
     if (!isGroupOfAWorker(path)) return null;
     if (this.#group?.path !== path) this.#group = new ControlGroup(path);
     return this.#group;
   }
 
-  #identity(name: TreeName): string[] | null {
-    const text = new TextDecoder().decode(this.#probes.read("identity", 0, IDENTITY_BYTES));
-    const [job, attempt, ...fields] = text.trim().split(" ");
-    return job === name.job && Number(attempt) === name.attempt ? fields : null;
+  #identity(name: TreeName): Identity | null {
+    return parseIdentity(new TextDecoder().decode(this.#probes.read("identity", 0, IDENTITY_BYTES)), name);
   }
 
   #emptyResults(): void {
@@ -239,14 +222,5 @@ export class SlotFiles {
     this.#group?.close();
     this.#keeper?.stop();
     this.#probes.close();
-  }
-}
-
-/** Empty for what was not encoded: a job may write there what it likes. */
-function decoded(uri: string): string {
-  try {
-    return decodeURI(uri);
-  } catch {
-    return "";
   }
 }

@@ -22,7 +22,8 @@ import {
 } from "./port.ts";
 import { isAlive, readStat, seesProcesses } from "./proc.ts";
 import { ExitRecord } from "./shim.ts";
-import { SlotFiles, type Leader } from "./slot-files.ts";
+import type { Leader } from "./identity.ts";
+import { SlotFiles } from "./slot-files.ts";
 import { placesOf, spawn, type MainProcess, type StartPlace } from "./spawn.ts";
 import { TreeControl } from "./tree-control.ts";
 import { treeExit } from "./tree-exit.ts";

@@ -1,6 +1,6 @@
 import { codeOf } from "../errors.ts";
 import type { ControlGroup } from "./control-group.ts";
-import type { Leader } from "./slot-files.ts";
+import type { Leader } from "./identity.ts";
 import { look, type Seen } from "./look.ts";
 import { readStat, seesProcesses, type ProcessStat } from "./proc.ts";
 
