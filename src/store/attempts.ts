@@ -7,6 +7,7 @@ import type { Dependents } from "./dependents.ts";
 import { JOB_COLUMNS, type AttemptEnd, type Job, type Settlement } from "./job.ts";
 import { abortedBy, detailOf, exitCodeOf } from "./endings.ts";
 import type { Outputs } from "./outputs.ts";
+import { standingStill } from "./suspension.ts";
 
 const BEGIN = `INSERT INTO attempts(job, number, worker, directory, message_id, receive_count, started_at)
   VALUES(?, ?, ?, ?, ?, ?, ?)`;
@@ -110,7 +111,8 @@ export class Attempts {
    */
   adopt(job: Job, phase: "EXECUTING" | "SUSPENDED", worker: string, at: number): Job | null {
     const changed = this.#database.run(
-      `UPDATE jobs SET worker = ?3, receipt = ?4, phase = ?5, error = iif(phase = 'UNKNOWN', NULL, error)
+      `UPDATE jobs SET worker = ?3, receipt = ?4, phase = ?5, error = iif(phase = 'UNKNOWN', NULL, error),
+          suspend_by = nullif(suspend_by, ?6)
         WHERE seq = ?1 AND receipt = ?2 AND phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')
           AND EXISTS (SELECT 1 FROM workers WHERE id = ?3)`,
       job.seq,
@@ -118,6 +120,8 @@ export class Attempts {
       worker,
       nextReceipt(job.receipt),
       phase,
+      // The one that it had stands still no more.
+      standingStill(job.worker ?? ""),
     );
     if (changed === 0) return null;
     this.#decisions.add(job.seq, at, "adopted", worker, `attempt ${job.attempts} outlived worker ${job.worker}`);

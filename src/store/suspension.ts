@@ -8,6 +8,9 @@ import { isFinal, isHeldByWorker, type Phase } from "./phases.ts";
 /** A job that a worker has, and whether somebody wants it to stand still. */
 export type Steered = Pick<Job, "seq" | "phase" | "suspendBy">;
 
+/** Who asks for the suspension of all jobs of a worker that is to stand still: nobody but that worker lifts it. */
+export const standingStill = (worker: string): string => `SIGTSTP to ${worker}`;
+
 /** Jobs that stand still: who asked for it, and what their workers made of it. To be called within a transaction. */
 export class Suspension {
   readonly #database: StoreDatabase;

@@ -1,3 +1,4 @@
+import { standingStill } from "../store/suspension.ts";
 import type { ActiveJob } from "./active-job.ts";
 import type { Ports } from "./ports.ts";
 import type { Stop } from "./stop.ts";
@@ -73,7 +74,7 @@ export class Steering {
     if (this.#standsStill === wanted) return;
     this.#standsStill = wanted;
     const { ports, worker, poke } = this.#options;
-    const by = `SIGTSTP to ${worker}`;
+    const by = standingStill(worker);
     const now = ports.clock.now();
     const { jobs, suspension } = ports.store;
     await ports.store.write(() => {
