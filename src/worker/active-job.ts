@@ -154,6 +154,7 @@ export class ActiveJob {
   kill(): void {
     if (this.#isKilled || this.isLeftAlone) return;
     this.#isKilled = true;
+    if (!this.#exited && this.#tree?.hasEnded() !== true) this.#cause ??= "stop";
     this.#tree?.kill();
   }
 
@@ -181,7 +182,7 @@ export class ActiveJob {
     this.#standsStill();
     const tree = await this.#begun.promise;
     await tree?.suspend();
-    return this.#isSuspended && !this.#exited;
+    return this.#isSuspended && !this.#exited && tree?.hasEnded() !== true;
   }
 
   #standsStill(): void {

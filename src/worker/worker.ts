@@ -103,7 +103,7 @@ export class Worker {
   /** Until it is so, or the stop's time is over. Whatever makes it so wakes us. */
   async #until(isSo: () => boolean): Promise<void> {
     while (!isSo() && !this.#stop.isOverdue && !this.#stop.faulted) {
-      if (this.#stop.isShort) this.#exitHandlers.killAll();
+      if (this.#stop.isShort) this.#dispatcher?.killAll();
       await this.#wake.sleep(Number.POSITIVE_INFINITY);
     }
   }
