@@ -164,7 +164,7 @@ export class Dispatcher {
     // Its worker may have been killed between a signal to it and the record of that.
     if (phase !== "SUSPENDED") outlived.tree.resume();
     const active = this.#start(started);
-    if (phase === "SUSPENDED") active.inTurn(() => outlived.tree.suspend()).catch(stop.fault);
+    if (phase === "SUSPENDED") active.inTurn(() => outlived.tree.suspend()).catch(this.#options.stop.fault);
     // Who asked for it does not know that there was nobody to do it.
     if (abortBy !== null && outlived.tree.hasEnded()) active.explain("abort", abortBy);
     return true;

@@ -112,7 +112,7 @@ describe("a job that outlived its worker is adopted", () => {
     one.dispatcher.killAll();
     expect(one.dispatcher.leftAlone).toBe(1);
     expect(one.dispatcher.letGo()).toBe(1);
-    expect(one.asked).toEqual(["let go"]);
+    expect(one.asked).toEqual(["resume", "let go"]);
     expect(one.at.job(one.job)).toMatchObject({ phase: "EXECUTING", worker: "next" });
   });
 
