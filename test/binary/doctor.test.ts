@@ -1,7 +1,6 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { RUNGS, SHAPES } from "../../src/cli/doctor/shapes.ts";
 import { codeOf } from "../../src/errors.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
@@ -12,8 +11,10 @@ import { existing } from "../support/temporary.ts";
 import { COMPILED, forEachForm, FORMS, type Form } from "./forms.ts";
 import { Place, sh, type Manner } from "./place.ts";
 
-/** Made in a place that others may use: what was there before is not ours. */
-const leftovers = (): string[] => readdirSync(tmpdir()).filter((name) => /^reeve-(?:prove|doctor)-/.test(name));
+/** Has what is made for a while made where nobody else makes any. */
+const apart = (place: Place) => ({ environment: { TMPDIR: place.of() } });
+const leftovers = (place: Place): string[] =>
+  readdirSync(place.of()).filter((name) => /^reeve-(?:prove|doctor)-/.test(name));
 
 /** The living processes whose working directory is, or was, below this one. */
 function workingIn(directory: string): number[] {
@@ -70,8 +71,7 @@ const emptyStore = (form: Form): Place => {
 forEachForm("doctor", (form) => {
   test("says what is in force where nothing is wrong, and makes nothing", async () => {
     await using place = new Place(form);
-    const before = leftovers();
-    const { code, stdout, stderr } = await place.reeve("doctor");
+    const { code, stdout, stderr } = await place.run(["doctor"], apart(place));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { checks, well } = await examine(place);
     expect(well).toBe(true);
@@ -81,7 +81,7 @@ forEachForm("doctor", (form) => {
     expect(checks.get("store")?.what).toContain(`${place.store} on `);
     expect(checks.get("workers")).toMatchObject({ verdict: "note", what: "none" });
     expect(existsSync(place.store)).toBe(false);
-    expect(leftovers()).toEqual(before);
+    expect(leftovers(place)).toEqual([]);
   });
 });
 
@@ -89,8 +89,7 @@ test.each(FORMS.filter(({ name }) => name !== "bun").map((form) => [form.name, f
   "a proof shows that every shape dies on every rung, but for those that are known, and leaves nothing (%s)",
   async (_name, of) => {
     await using place = new Place(of);
-    const before = leftovers();
-    const { code, stdout, stderr } = await place.reeve("doctor", "--prove", "--json");
+    const { code, stdout, stderr } = await place.run(["doctor", "--prove", "--json"], apart(place));
     // The program wrote it.
     const { well, proofs } = JSON.parse(stdout) as {
       well: boolean;
@@ -103,7 +102,7 @@ test.each(FORMS.filter(({ name }) => name !== "bun").map((form) => [form.name, f
     expect(proofs.filter(({ rung, kind }) => rung === "marks" && kind === "dies").length).toBeGreaterThan(10);
     expect(stderr).toContain(`marks: ${SHAPES.length} of ${SHAPES.length} shapes`);
     expect(place.processes()).toEqual([]);
-    expect(leftovers()).toEqual(before);
+    expect(leftovers(place)).toEqual([]);
   },
 );
 
@@ -111,17 +110,16 @@ const form = COMPILED;
 
 test("a proof that is interrupted ends what it started, and dies by the signal", async () => {
   await using place = new Place(form);
-  const before = leftovers();
-  const proof = place.start(["doctor", "--prove"]);
+  const proof = place.start(["doctor", "--prove"], apart(place));
   const [directory = ""] = await eventually("it has begun", () => {
-    const made = leftovers().filter((name) => !before.includes(name));
+    const made = leftovers(place);
     return made.length > 0 && workingIn(made[0] ?? "").length > 20 && made;
   });
   proof.signal("SIGINT");
   expect(await proof.ended).toMatchObject({ code: null, signal: "SIGINT", stdout: "" });
   expect(workingIn(directory)).toEqual([]);
   expect(place.processes()).toEqual([]);
-  expect(leftovers()).toEqual(before);
+  expect(leftovers(place)).toEqual([]);
 });
 
 test("the proof is a table of shapes and rungs for people", async () => {
