@@ -1,10 +1,10 @@
 import type { WorkerEvent } from "../../src/events.ts";
-import type { DeadAttempt, Launch } from "../../src/process/port.ts";
+import type { DeadAttempt, Launch, TreeName } from "../../src/process/port.ts";
 import { CleanUpChecks } from "./clean-up-checks.ts";
 import { CommitChecks } from "./commit-checks.ts";
 import type { Life } from "./life.ts";
 import type { Sender, TableWatch, VirtualProcess } from "./process-table.ts";
-import type { ProcessWatch } from "./processes.ts";
+import type { Kept, ProcessWatch } from "./processes.ts";
 import type { How } from "./programs.ts";
 import { RunChecks } from "./run-checks.ts";
 import { SuspensionChecks } from "./suspension-checks.ts";
@@ -46,13 +46,21 @@ export class Checks implements ProcessWatch, TableWatch {
     this.#cleanUps.spawningJob(launch);
   }
 
-  spawned(life: Life, launch: Launch, main: VirtualProcess): void {
-    this.#watched.witness.spawned(life, launch, main);
+  spawned(life: Life, launch: Launch, main: VirtualProcess, kept: Kept | null): void {
+    this.#watched.witness.spawned(life, launch, main, kept);
     if (launch.role === "job") this.#runs.spawned(life, launch);
   }
 
-  treeGone(life: Life, launch: Launch): void {
-    this.#runs.treeGone(life, launch);
+  treeGone(life: Life, tree: TreeName): void {
+    this.#runs.treeGone(life, tree);
+  }
+
+  letGo(life: Life, tree: TreeName): void {
+    this.#runs.letGo(life, tree);
+  }
+
+  outlived(life: Life, attempt: DeadAttempt): void {
+    this.#runs.outlived(life, attempt);
   }
 
   recovering(life: Life, attempt: DeadAttempt): void {

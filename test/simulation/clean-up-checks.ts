@@ -52,7 +52,7 @@ export class CleanUpChecks {
   #checkStanding(life: Life, launch: Launch, what: () => string): void {
     const { world, table, witness } = this.#watched;
     const { tree, tries } = witness.of(launch);
-    const isFirst = tree?.life === life && tree.end === null && tries.every((one) => one.life !== life);
+    const isFirst = tree?.holder === life && tree.end === null && tries.every((one) => one.life !== life);
     const mayStand = isFirst && launch.environment["REEVE_CAUSE"] === "stop";
     const wrong = table.of(launch.job, "job").filter((one) => (mayStand ? one.moves : !one.isStuck));
     const say = (): string => `${what()}: ${wrong.map(({ pid }) => pid).join(" ")}`;

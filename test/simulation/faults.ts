@@ -32,7 +32,6 @@ export class Faults {
   keepStaffed(): void {
     if (this.#isOver) return;
     if (this.#living().length === 0) this.#hire();
-    this.#place.checks.look();
     this.#place.world.after(this.#random.between(200, 8000), null, () => this.keepStaffed());
   }
 

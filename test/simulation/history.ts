@@ -28,6 +28,7 @@ export interface HistoryEnd {
 /** Longer than all jobs can take one after the other. */
 const LONGEST_DRAIN_MS = 4 * 3_600_000;
 
+const LOOK_EVERY_MS = 4000;
 const MOST_ROUNDS = 100;
 
 /** From an empty store, through faults, to a store where all has come to rest. */
@@ -66,14 +67,22 @@ async function tell(place: Workplace): Promise<void> {
     world.after(random.between(0, lengthMs), null, () => users.act());
   }
   for (let worker = random.between(0, 2); worker > 0; worker -= 1) place.startWorker(STAY, false);
+  lookOn(place);
   // A part of all histories is calm, so that what is slow without a fault shows.
   faults.plan(random.chance(0.1) ? 0 : random.between(1, 16), lengthMs);
   await world.run(() => false, lengthMs);
   world.say("", "from here on all goes well");
   users.end();
   faults.end();
+  users.resumeAll();
   await comeToRest(place, faults);
   if (world.violation === null) checkEnd(place);
+}
+
+/** Looks at what no event tells of. */
+function lookOn(place: Workplace): void {
+  place.checks.look();
+  place.world.after(LOOK_EVERY_MS, null, () => lookOn(place));
 }
 
 /** Those who are there are asked to end; fresh workers do what is left. */

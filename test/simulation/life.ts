@@ -17,6 +17,7 @@ export class Life {
   #state: "running" | "paused" | "dead" = "running";
   #held: (() => void)[] = [];
   #pointsLeft: number;
+  readonly #begunAt: number;
   #disturbedAt = Number.NEGATIVE_INFINITY;
   readonly #atDeath: (() => void)[] = [];
   /** Every write fails: its disk is gone. */
@@ -27,6 +28,7 @@ export class Life {
     this.name = name;
     this.world = world;
     this.#pointsLeft = pointsLeft;
+    this.#begunAt = world.now;
     this.clock = makeClock(this);
   }
 
@@ -38,9 +40,9 @@ export class Life {
     return this.#state === "running";
   }
 
-  /** Whether nothing kept it from what it had to do since then. */
+  /** Whether it was there, and nothing kept it from what it had to do since then. */
   wasUndisturbedSince(at: number): boolean {
-    return this.#state === "running" && this.#disturbedAt < at;
+    return this.#state === "running" && this.#begunAt <= at && this.#disturbedAt < at;
   }
 
   /** Whether it was paused at some time since then, and goes on. */

@@ -25,13 +25,25 @@ interface Milestone {
   readonly run: () => void;
 }
 
+interface Whose {
+  readonly tree: TreeName;
+  readonly pidNamespace: string;
+}
+
+interface Rank {
+  readonly isLeader: boolean;
+  readonly isKeeper: boolean;
+}
+
 /** One virtual process: its time goes on only while it runs. */
 export class VirtualProcess {
   readonly pid: number;
   readonly tree: TreeName;
   readonly pidNamespace: string;
   /** Whether it leads the session. */
-  readonly isMain: boolean;
+  readonly isLeader: boolean;
+  /** Whether it only keeps the end of another. */
+  readonly isKeeper: boolean;
   readonly onTerm: How | null;
   readonly windUpMs: number;
   readonly unkillableUntil: number;
@@ -57,14 +69,15 @@ export class VirtualProcess {
   constructor(
     world: World,
     pid: number,
-    whose: { readonly tree: TreeName; readonly pidNamespace: string; readonly isMain: boolean },
+    whose: Whose & Rank,
     { onTerm, windUpMs, unkillableMs }: Pick<Behaviour, "onTerm" | "windUpMs" | "unkillableMs">,
   ) {
     this.#world = world;
     this.pid = pid;
     this.tree = whose.tree;
     this.pidNamespace = whose.pidNamespace;
-    this.isMain = whose.isMain;
+    this.isLeader = whose.isLeader;
+    this.isKeeper = whose.isKeeper;
     this.onTerm = onTerm;
     this.windUpMs = windUpMs;
     this.unkillableUntil = world.now + unkillableMs;
@@ -136,7 +149,19 @@ export class VirtualProcess {
   }
 }
 
-type Whose = Pick<VirtualProcess, "tree" | "pidNamespace">;
+/** Who keeps an end says so within so many milliseconds, and takes as long to write it down. */
+const SLOWEST_KEEPER_MS = 5;
+
+/** It is to be killed, or to end when it has kept what it is there for. */
+const KEEPER = { onTerm: null, windUpMs: 0, unkillableMs: 0 };
+
+/** Where the end of a main process is written down. */
+export interface Keeping {
+  begun(pid: number): void;
+  ended(how: How): void;
+  /** Who was to keep it is dead. */
+  lost(): void;
+}
 
 const isSameTree = (one: TreeName, other: TreeName): boolean =>
   one.job === other.job && one.attempt === other.attempt && one.role === other.role;
@@ -172,31 +197,70 @@ export class ProcessTable {
     return this.all.filter(({ tree }) => isSameTree(tree, name));
   }
 
-  /** Starts a main process; it forks while it runs, and when it ends it leaves others behind. */
-  start(whose: Whose, behaviour: Behaviour, ended: (how: How) => void): VirtualProcess {
-    const main = this.#add({ ...whose, isMain: true }, behaviour);
+  /**
+   * Starts a main process; it forks while it runs, and when it ends it leaves others behind. Where its end is to be
+   * kept, it is the child of who keeps it.
+   */
+  start(
+    whose: Whose,
+    behaviour: Behaviour,
+    ended: (how: How) => void,
+    keeping: Keeping | null = null,
+  ): { readonly main: VirtualProcess; readonly keeper: VirtualProcess | null } {
+    const keeper = keeping && this.#add({ ...whose, isLeader: true, isKeeper: true }, KEEPER);
+    const main = this.#add({ ...whose, isLeader: keeper === null, isKeeper: false }, behaviour);
+    if (keeper && keeping) {
+      this.#atEnd.set(keeper.pid, (how) => {
+        keeping.lost();
+        ended(how);
+      });
+    }
+    this.#atEnd.set(main.pid, (how) => {
+      // Whoever was just forking when it died leaves what nobody has seen yet; what stood still did not.
+      if (!main.isStopped) for (const stray of behaviour.strays) this.#fork(whose, behaviour, stray);
+      if (keeper && keeping) this.#keep(keeper, keeping, how);
+      else ended(how);
+    });
+    keeper?.plan([{ atMs: this.#soonMs(), run: () => keeping?.begun(keeper.pid) }]);
+    this.#planMain(main, whose, behaviour);
+    return { main, keeper };
+  }
+
+  #planMain(main: VirtualProcess, whose: Whose, behaviour: Behaviour): void {
     const end = { atMs: behaviour.runMs, run: () => this.end(main, behaviour.exit) };
     const forks = behaviour.children
       .filter(({ afterMs }) => afterMs < behaviour.runMs)
       .map((child) => ({ atMs: child.afterMs, run: () => this.#fork(whose, behaviour, child) }));
-    this.#atEnd.set(main.pid, (how) => {
-      // Whoever was just forking when it died leaves what nobody has seen yet; what stood still did not.
-      if (!main.isStopped) for (const stray of behaviour.strays) this.#fork(whose, behaviour, stray);
-      ended(how);
-    });
     main.plan([...forks, end]);
-    return main;
+  }
+
+  readonly #soonMs = (): number => this.#world.random.between(0, SLOWEST_KEEPER_MS);
+
+  /** A shell exits with 128 + n for a signal. */
+  #keep(keeper: VirtualProcess, keeping: Keeping, how: How): void {
+    const run = (): void => {
+      // What KILL was sent to does nothing more.
+      if (keeper.isDoomed) return;
+      keeping.begun(keeper.pid);
+      keeping.ended(how);
+      this.end(keeper, how.signal === null ? how : { code: 255, signal: null });
+    };
+    keeper.plan([{ atMs: keeper.ranMs + this.#soonMs(), run }]);
+  }
+
+  isKeeper(pid: number): boolean {
+    return this.#living.get(pid)?.isKeeper ?? false;
   }
 
   readonly #atEnd = new Map<number, (how: How) => void>();
 
   #fork(whose: Whose, parent: Behaviour, { runMs, obeys }: Behaviour["strays"][number]): void {
     const onTerm = obeys ? { code: null, signal: "SIGTERM" } : null;
-    const child = this.#add({ ...whose, isMain: false }, { ...parent, onTerm, windUpMs: 0 });
+    const child = this.#add({ ...whose, isLeader: false, isKeeper: false }, { ...parent, onTerm, windUpMs: 0 });
     child.plan([{ atMs: runMs, run: () => this.end(child, parent.exit) }]);
   }
 
-  #add(whose: Whose & { readonly isMain: boolean }, behaviour: Behaviour): VirtualProcess {
+  #add(whose: Whose & Rank, behaviour: Pick<Behaviour, "onTerm" | "windUpMs" | "unkillableMs">): VirtualProcess {
     this.#lastPid += 1;
     const one = new VirtualProcess(this.#world, this.#lastPid, whose, behaviour);
     this.#living.set(one.pid, one);
@@ -214,7 +278,7 @@ export class ProcessTable {
     this.#atEnd.get(one.pid)?.(how);
     this.#atEnd.delete(one.pid);
     one.end();
-    if (one.isMain && stoodStill) this.#wakeOrphans(one.tree);
+    if (one.isLeader && stoodStill) this.#wakeOrphans(one.tree);
   }
 
   /** The kernel does so to stopped process groups that have lost their session: setpgid(2). */

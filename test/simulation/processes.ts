@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import {
   SpawnFailed,
   type DeadAttempt,
@@ -13,16 +14,52 @@ import { terminate } from "../../src/process/terminate.ts";
 import type { Host } from "../../src/worker/ports.ts";
 import type { Disk } from "./database.ts";
 import { whileItLives, type Life } from "./life.ts";
-import type { ProcessTable, VirtualProcess } from "./process-table.ts";
-import { behaviourOf, type Behaviour } from "./programs.ts";
-import { SimulatedTree, targetOf } from "./simulated-tree.ts";
+import type { Keeping, ProcessTable, VirtualProcess } from "./process-table.ts";
+import { behaviourOf, type Behaviour, type How } from "./programs.ts";
+import { AdoptedTree, SimulatedTree, targetOf } from "./simulated-tree.ts";
 
 /** What is looked at when processes are started and ended. */
 export interface ProcessWatch {
   spawning(life: Life, launch: Launch): void;
-  spawned(life: Life, launch: Launch, main: VirtualProcess): void;
-  treeGone(life: Life, launch: Launch): void;
+  spawned(life: Life, launch: Launch, main: VirtualProcess, kept: Kept | null): void;
+  treeGone(life: Life, tree: TreeName): void;
+  /** It may go on when its worker ends. */
+  letGo(life: Life, tree: TreeName): void;
+  /** It outlived its worker, and another one has it now. */
+  outlived(life: Life, attempt: DeadAttempt): void;
   recovering(life: Life, attempt: DeadAttempt): void;
+}
+
+/** What is kept of a job that may outlive its worker, in a directory of its own. */
+export class Kept implements Keeping {
+  pid: number | null = null;
+  /** The job itself. */
+  main: VirtualProcess | null = null;
+  exit: (How & { readonly endedAt: number }) | null = null;
+  /** Who was to keep it died before it could. */
+  isLost = false;
+  /** Who has the directory watched. */
+  watch: () => void = () => {};
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  begun(pid: number): void {
+    this.pid = pid;
+  }
+
+  ended(how: How): void {
+    // A shell does not tell this one from an exit.
+    const kept = how.signal === "SIGINT" ? { code: 130, signal: null } : how;
+    this.exit = { ...kept, endedAt: this.#now() };
+    this.watch();
+  }
+
+  lost(): void {
+    this.isLost = this.exit === null;
+  }
 }
 
 /** The machine, as far as processes matter. */
@@ -31,7 +68,7 @@ export interface Machine {
   readonly disk: Disk;
   readonly watch: ProcessWatch;
   /** Which tree a slot's files are of, by its directory: they outlive the worker. */
-  readonly slots: Map<string, TreeName & { readonly pid: number | null }>;
+  readonly slots: Map<string, TreeName & { readonly pid: number | null; readonly kept: Kept | null }>;
   /** Spawns that the system refuses for want of something. */
   scarcity: number;
   /** For a check of the checker: recovery says that all is gone. */
@@ -69,31 +106,42 @@ export class SimulatedProcesses implements Processes {
 
   openSlot(directory: string): Slot {
     this.#life.reach("before a slot is made");
-    return {
-      directory,
-      start: (launch) => this.#start(directory, launch),
-      places: () => ({}),
-      collect: (launch) => this.#collect(launch),
-      close: () => {},
-    };
+    return this.#slot(directory, false);
   }
 
   outlivingSlot(directory: string): Slot {
-    return this.openSlot(directory);
+    return this.#slot(directory, true);
   }
 
-  #start(directory: string, launch: Launch): RunningTree {
+  #slot(directory: string, outlives: boolean): Slot {
+    return {
+      directory,
+      start: (launch) => this.#start(directory, launch, outlives),
+      places: () => ({}),
+      collect: (launch) => this.#collect(launch),
+      close: () => {
+        if (!outlives) return;
+        this.#life.reach("before a directory is removed");
+        this.#machine.slots.delete(directory);
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  }
+
+  #start(directory: string, launch: Launch, outlives: boolean): RunningTree {
     const life = this.#life;
     life.reach("before a spawn");
     this.#machine.watch.spawning(life, launch);
     this.#mayNotWork();
     const behaviour = this.#behaviour(launch);
-    this.#machine.slots.set(directory, { ...launch, pid: null });
+    const kept = outlives ? new Kept(life.clock.now) : null;
+    if (outlives) mkdirSync(directory, { recursive: true });
+    this.#machine.slots.set(directory, { ...launch, pid: null, kept });
     if (behaviour.refusal !== null) throw new SpawnFailed(behaviour.refusal, `not started: ${behaviour.refusal}`);
-    const tree = new SimulatedTree(launch, behaviour, life, this.#machine, this.#host.pidNamespace);
-    this.#machine.slots.set(directory, { ...launch, pid: tree.pid });
+    const tree = new SimulatedTree(launch, behaviour, life, this.#machine, this.#host.pidNamespace, kept);
+    this.#machine.slots.set(directory, { ...launch, pid: tree.pid, kept });
     life.say(`starts process ${tree.pid} for ${describe(launch)}`);
-    this.#machine.watch.spawned(life, launch, tree.main);
+    this.#machine.watch.spawned(life, launch, tree.main, kept);
     life.reach("after a spawn");
     return tree;
   }
@@ -126,19 +174,58 @@ export class SimulatedProcesses implements Processes {
     life.reach("before a tree is recovered");
     this.#machine.watch.recovering(life, attempt);
     if (life.world.random.chance(RECOVERY_FAILS)) throw new Error("EIO: i/o error, open");
+    const kept = this.#kept(attempt);
+    if (kept && this.#canSee(attempt) && (await this.#isWatched(attempt, kept))) return this.#outlived(attempt, kept);
     const left = await this.#endTree(attempt);
     life.reach("after a tree is recovered");
     if (left !== null) return { kind: "unknown", what: left };
+    // What a machine sends to all that runs when it is shut down says nothing.
+    const isKnown = kept?.exit && !/TERM|HUP|KILL/.test(kept.exit.signal ?? "");
+    return isKnown ? this.#outlived(attempt, kept) : this.#gone(attempt);
+  }
+
+  /** Null: it was not started, or may not go on. */
+  #kept(attempt: DeadAttempt): Kept | null {
     const slot = this.#machine.slots.get(attempt.directory);
-    const started = slot?.job === attempt.job && slot.attempt === attempt.attempt && slot.role === attempt.role;
+    return attempt.mayGoOn && slot && isSame(slot, attempt) && existsSync(attempt.directory) ? slot.kept : null;
+  }
+
+  #canSee({ bootId, pidNamespace }: DeadAttempt): boolean {
+    return bootId === this.#host.bootId && pidNamespace === this.#host.pidNamespace;
+  }
+
+  /** Whether somebody is left who tells how it ends, or it has been told. Who keeps it may just have been started. */
+  async #isWatched(attempt: DeadAttempt, kept: Kept): Promise<boolean> {
+    const { table } = this.#machine;
+    const { clock } = this.#life;
+    const end = clock.monotonic() + 5000;
+    while (kept.pid === null) {
+      if (table.ofTree(attempt).length === 0 || clock.monotonic() >= end) return false;
+      await clock.sleep(5);
+      this.#life.mustLive();
+    }
+    return kept.exit !== null || table.isKeeper(kept.pid);
+  }
+
+  #outlived(attempt: DeadAttempt, kept: Kept): Remains {
+    this.#life.reach("before a tree is adopted");
+    this.#machine.watch.outlived(this.#life, attempt);
+    const { job, attempt: number, role } = attempt;
+    const tree = new AdoptedTree({ job, attempt: number, role }, this.#life, this.#machine, kept);
+    return { kind: "outlived", tree, slot: this.#slot(attempt.directory, true) };
+  }
+
+  #gone(attempt: DeadAttempt): Remains {
+    const slot = this.#machine.slots.get(attempt.directory);
+    const started = slot !== undefined && isSame(slot, attempt);
     return { kind: "gone", pid: started ? slot.pid : null, takings: started ? outputOf(attempt) : NOTHING };
   }
 
   async #endTree(attempt: DeadAttempt): Promise<string | null> {
-    const { bootId, pidNamespace, workerWasInit, limits } = attempt;
+    const { workerWasInit, limits } = attempt;
     const { table, recoveryLies } = this.#machine;
-    if (recoveryLies || bootId !== this.#host.bootId) return null;
-    if (pidNamespace !== this.#host.pidNamespace) {
+    if (recoveryLies || attempt.bootId !== this.#host.bootId) return null;
+    if (!this.#canSee(attempt)) {
       if (table.ofTree(attempt).length > 0) return "in another pid namespace a process still has its output open";
       return workerWasInit ? null : "it ran in another pid namespace, which cannot be looked into";
     }
@@ -152,6 +239,9 @@ export class SimulatedProcesses implements Processes {
     return Promise.resolve();
   }
 }
+
+const isSame = (one: TreeName, other: TreeName): boolean =>
+  one.job === other.job && one.attempt === other.attempt && one.role === other.role;
 
 const describe = ({ job, attempt, role }: TreeName): string =>
   `${role === "job" ? "" : "the exit handler of "}${job.slice(0, 6)}, attempt ${attempt}`;

@@ -1,5 +1,5 @@
 import type { WorkerEvent } from "../../src/events.ts";
-import type { DeadAttempt, Launch } from "../../src/process/port.ts";
+import type { DeadAttempt, Launch, TreeName } from "../../src/process/port.ts";
 import type { Life } from "./life.ts";
 import type { Watched } from "./watched.ts";
 import type { TreeFacts } from "./witness.ts";
@@ -30,16 +30,22 @@ export class RunChecks {
     world.check(row?.attempts === attempt && owner?.life === life, "a worker runs only what is its own", what);
     world.check(record?.spawned.has(attempt) === false, "an attempt is started once", what);
     record?.spawned.add(attempt);
-    const others = [...(this.#trees.get(life) ?? [])].filter((other) => table.of(other, "job").length > 0);
+    const others = [...(this.#trees.get(life) ?? [])].filter((other) => this.#diesWithItsWorker(other));
     const isAlone = others.length === 0 || [job, ...others].every((one) => !this.#isSuspect(one));
     world.check(isAlone, "a suspect runs alone", what);
+  }
+
+  /** What outlives a worker may be beside a suspect: it is not blamed for the worker's death. */
+  #diesWithItsWorker(job: string): boolean {
+    const { table, ledger } = this.#watched;
+    return table.of(job, "job").length > 0 && ledger.get(job)?.limits.outlive === false;
   }
 
   #isSuspect(job: string): boolean {
     return (this.#watched.ledger.get(job)?.row?.lost ?? 0) >= SUSPECT_FROM;
   }
 
-  spawned(life: Life, { job }: Launch): void {
+  spawned(life: Life, { job }: Pick<Launch, "job">): void {
     const trees = this.#trees.get(life) ?? new Set<string>();
     this.#trees.set(life, trees.add(job));
   }
@@ -66,8 +72,26 @@ export class RunChecks {
     world.check(left.length === 0, "no worker leaves its processes behind", () => `${life.name}: ${left}`);
   }
 
-  treeGone(life: Life, { job, role }: Launch): void {
-    if (role === "job") this.#trees.get(life)?.delete(job);
+  treeGone(life: Life, tree: TreeName): void {
+    if (tree.role !== "job") return;
+    this.#trees.get(life)?.delete(tree.job);
+    const facts = this.#watched.witness.of(tree).tree;
+    if (facts?.holder === life) facts.holder = null;
+  }
+
+  letGo(life: Life, tree: TreeName): void {
+    this.treeGone(life, tree);
+  }
+
+  /** A worker has a tree that another one started. */
+  outlived(life: Life, { job, attempt }: DeadAttempt): void {
+    const { world, witness } = this.#watched;
+    const { tree } = witness.of({ job, attempt });
+    const holder = tree?.holder ?? null;
+    const what = (): string => `${life.name} has ${job.slice(0, 6)}, attempt ${attempt}, and so has ${holder?.name}`;
+    world.check(tree !== null && (holder === null || holder.isDead), "one worker at a time has a job", what);
+    if (tree) tree.holder = life;
+    this.spawned(life, { job });
   }
 
   recovering(life: Life, { job, attempt }: DeadAttempt): void {

@@ -2,16 +2,20 @@ import type { Launch, RunningTree, StopOrder, TreeExit, TreeName } from "../../s
 import { standStill, terminate, type Target } from "../../src/process/terminate.ts";
 import { Crashed, whileItLives, type Life } from "./life.ts";
 import type { ProcessTable, VirtualProcess } from "./process-table.ts";
-import type { Machine } from "./processes.ts";
+import type { Kept, Machine } from "./processes.ts";
 import type { Behaviour } from "./programs.ts";
 
 /** From the death of a process until its parent hears of it. */
 const SLOWEST_NEWS_MS = 3;
+/** A change in a directory is told within so many milliseconds, or not at all. */
+const SLOWEST_WATCH_MS = 20;
+const LOOK_EVERY_MS = 1000;
 
 /** A tree for the real way of ending one, and of having it stand still. */
 export function targetOf(name: TreeName, life: Life, table: ProcessTable): Target {
   return {
     members: () => table.membersOf(name),
+    isKeeper: ({ pid }) => table.isKeeper(pid),
     signal(members, signal) {
       life.reach("before a signal");
       table.signal(
@@ -24,50 +28,48 @@ export function targetOf(name: TreeName, life: Life, table: ProcessTable): Targe
   };
 }
 
-/** A virtual tree as the worker has it that started it. */
-export class SimulatedTree implements RunningTree {
-  readonly main: VirtualProcess;
-  readonly exited: Promise<TreeExit>;
-  readonly #launch: Launch;
-  readonly #life: Life;
-  readonly #machine: Machine;
+/** Who keeps an end takes no time for it as long as it runs. */
+function hasKeptEnd({ pid, main, exit }: Kept, { table }: Machine): boolean {
+  const keeper = table.all.find((one) => one.pid === pid);
+  return exit !== null || (main !== null && !table.isAlive(main) && keeper?.isStopped === false);
+}
+
+/** What a worker can do to a virtual tree, whoever started it. */
+abstract class ControlledTree implements RunningTree {
+  abstract readonly pid: number;
+  abstract readonly exited: Promise<TreeExit>;
+  protected readonly name: TreeName;
+  protected readonly life: Life;
+  protected readonly machine: Machine;
+  /** Its end has been told. */
+  protected isOver = false;
   readonly #target: Target;
   #stopping: ReturnType<typeof terminate> | null = null;
-  /** Its end has been told. */
-  #isOver = false;
   #isHurried = false;
 
-  constructor(launch: Launch, behaviour: Behaviour, life: Life, machine: Machine, pidNamespace: string) {
-    const exit = Promise.withResolvers<TreeExit>();
-    const { world } = life;
-    this.main = machine.table.start({ tree: launch, pidNamespace }, behaviour, (how) => {
-      if (life.isDead) return;
-      world.after(world.random.between(0, SLOWEST_NEWS_MS), life, () => {
-        this.#isOver = true;
-        exit.resolve({ ...how, usage: null, failure: null });
-      });
-    });
-    if (behaviour.fatalAfterMs !== null) {
-      world.after(behaviour.fatalAfterMs, null, () => life.die(`brought down by process ${this.main.pid}`));
-    }
-    this.exited = exit.promise;
-    this.#launch = launch;
-    this.#life = life;
-    this.#machine = machine;
-    this.#target = targetOf(launch, life, machine.table);
+  constructor(name: TreeName, life: Life, machine: Machine) {
+    this.name = name;
+    this.life = life;
+    this.machine = machine;
+    this.#target = targetOf(name, life, machine.table);
   }
 
-  get pid(): number {
-    return this.main.pid;
+  get isStopping(): boolean {
+    return this.#stopping !== null;
   }
+
+  /** Called when all has been done to end it. */
+  protected ended(): void {}
 
   stop(order: StopOrder): void {
-    this.#life.mustLive();
-    this.#stopping ??= whileItLives(terminate(this.#target, order, this.#life.clock, () => this.#isHurried));
+    this.life.mustLive();
+    if (this.#stopping !== null) return;
+    this.#stopping = whileItLives(terminate(this.#target, order, this.life.clock, () => this.#isHurried));
+    void this.#stopping.then(() => this.ended());
   }
 
   remember(): void {
-    this.#life.reach("before a process is remembered");
+    this.life.reach("before a process is remembered");
   }
 
   /** It is also called where nobody catches what is thrown, and the dead must not be heard. */
@@ -81,18 +83,21 @@ export class SimulatedTree implements RunningTree {
     }
   }
 
-  hasEnded(): boolean {
-    return !this.#machine.table.isAlive(this.main);
-  }
+  abstract hasEnded(): boolean;
 
   leave(): void {
-    this.#life.reach("before a tree is left");
+    this.life.reach("before a tree is left");
+  }
+
+  letGo(): void {
+    this.isOver = true;
+    this.machine.watch.letGo(this.life, this.name);
   }
 
   async suspend(): Promise<void> {
-    const { suspensionLies } = this.#machine;
-    if (suspensionLies || this.#stopping !== null || this.#isOver) return;
-    await whileItLives(standStill(this.#target, this.#life.clock, () => this.#stopping !== null));
+    const { suspensionLies } = this.machine;
+    if (suspensionLies || this.#stopping !== null || this.isOver) return;
+    await whileItLives(standStill(this.#target, this.life.clock, () => this.#stopping !== null));
   }
 
   forward(signal: NodeJS.Signals): void {
@@ -103,13 +108,106 @@ export class SimulatedTree implements RunningTree {
     this.#target.signal(this.#target.members(), "SIGCONT");
   }
 
-  letGo(): void {}
-
   async gone(order: StopOrder): Promise<string | null> {
     if (this.#stopping !== null || this.#target.members().length > 0) this.stop(order);
     const left = (await this.#stopping) ?? [];
-    this.#life.mustLive();
-    this.#machine.watch.treeGone(this.#life, this.#launch);
+    this.life.mustLive();
+    this.machine.watch.treeGone(this.life, this.name);
     return left.length === 0 ? null : `processes of the job could not be ended: ${left.length}`;
+  }
+}
+
+/** A virtual tree as the worker has it that started it. */
+export class SimulatedTree extends ControlledTree {
+  /** The job itself. */
+  readonly main: VirtualProcess;
+  /** The child of this worker: the job, or who keeps its end. */
+  readonly #child: VirtualProcess;
+  readonly #kept: Kept | null;
+  readonly exited: Promise<TreeExit>;
+
+  /** @param kept - where its end is kept; null: nobody does. */
+  constructor(launch: Launch, behaviour: Behaviour, life: Life, machine: Machine, host: string, kept: Kept | null) {
+    super(launch, life, machine);
+    const exit = Promise.withResolvers<TreeExit>();
+    const { world } = life;
+    const whose = { tree: launch, pidNamespace: host };
+    const told = (how: { code: number | null; signal: string | null }): void => {
+      if (life.isDead) return;
+      world.after(world.random.between(0, SLOWEST_NEWS_MS), life, () => {
+        if (this.isOver) return;
+        this.isOver = true;
+        exit.resolve({ ...(kept?.exit ?? how), usage: null, failure: null });
+      });
+    };
+    const { main, keeper } = machine.table.start(whose, behaviour, told, kept);
+    if (behaviour.fatalAfterMs !== null) {
+      world.after(behaviour.fatalAfterMs, null, () => life.die(`brought down by process ${main.pid}`));
+    }
+    this.main = main;
+    this.#child = keeper ?? main;
+    this.#kept = kept;
+    if (kept) kept.main = main;
+    this.exited = exit.promise;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  hasEnded(): boolean {
+    return !this.machine.table.isAlive(this.#child) || (this.#kept !== null && hasKeptEnd(this.#kept, this.machine));
+  }
+}
+
+/** A tree that outlived its worker, as the worker has it that adopts it: its end is read where it is kept. */
+export class AdoptedTree extends ControlledTree {
+  readonly exited: Promise<TreeExit>;
+  readonly pid: number;
+  readonly #kept: Kept;
+  readonly #exit = Promise.withResolvers<TreeExit>();
+  #cancel = (): void => {};
+
+  constructor(name: TreeName, life: Life, machine: Machine, kept: Kept) {
+    super(name, life, machine);
+    this.exited = this.#exit.promise;
+    this.pid = kept.pid ?? 0;
+    this.#kept = kept;
+    this.#look();
+    if (this.isOver) return;
+    const { world } = life;
+    kept.watch = () => world.after(world.random.between(0, SLOWEST_WATCH_MS), life, () => this.#look());
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    this.#look();
+    if (!this.isOver) this.#cancel = this.life.clock.after(LOOK_EVERY_MS, () => this.#lookAgain());
+  }
+
+  #look(): void {
+    if (this.isOver || (this.#kept.exit === null && this.#keeperLives())) return;
+    this.isOver = true;
+    this.#cancel();
+    const unknown = { usage: null, failure: null };
+    const { exit } = this.#kept;
+    this.#exit.resolve({ ...unknown, ...(exit ?? { code: null, signal: this.isStopping ? "SIGKILL" : null }) });
+  }
+
+  #keeperLives(): boolean {
+    return this.machine.table.isKeeper(this.pid);
+  }
+
+  protected override ended(): void {
+    this.#look();
+  }
+
+  override letGo(): void {
+    super.letGo();
+    this.#cancel();
+  }
+
+  hasEnded(): boolean {
+    return this.isOver || !this.#keeperLives() || hasKeptEnd(this.#kept, this.machine);
   }
 }

@@ -25,7 +25,8 @@ export class SuspensionChecks {
     if (before.phase !== "SUSPENDED" && row.phase === "SUSPENDED") {
       record.suspensions += 1;
       record.resumed = row.suspendBy === null;
-      const moving = table.of(row.id, "job").filter(({ moves }) => moves);
+      // What is being ended meanwhile goes on to its end.
+      const moving = table.of(row.id, "job").filter(({ moves, asked }) => moves && asked.size === 0);
       const say = (): string => `${row.id.slice(0, 6)}: ${moving.map(({ pid }) => pid).join(" ")}`;
       world.check(moving.length === 0, "what is SUSPENDED stands still", say);
     }
@@ -40,7 +41,7 @@ export class SuspensionChecks {
   signalling(one: VirtualProcess, signal: string, by: Sender): void {
     const { ledger, table, world } = this.#watched;
     const { job, role } = one.tree;
-    if (signal !== "SIGCONT" || by === "outside" || role !== "job" || one.isDoomed) return;
+    if (signal !== "SIGCONT" || by === "outside" || role !== "job" || one.isDoomed || one.isKeeper) return;
     const record = ledger.get(job);
     const tidying = table.of(job, "exit handler").filter(({ isDoomed }) => !isDoomed);
     const what = (): string => `${by.name} lets process ${one.pid} of ${job.slice(0, 6)} go on`;
@@ -49,8 +50,30 @@ export class SuspensionChecks {
     world.check(isAsked, "what is SUSPENDED goes on only when that is asked for", what);
   }
 
-  /** Now and then: whether anything stands still for ever. */
+  /** Now and then: whether anything stands still for ever, or moves that is not to. */
   look(): void {
+    for (const record of this.#watched.ledger.jobs.values()) if (record.row && !record.gone) this.#lookAt(record.row);
+    this.#lookForIdle();
+  }
+
+  #lookAt(row: Row): void {
+    const { table, witness, world } = this.#watched;
+    if (row.phase !== "SUSPENDED" || row.suspendBy === null || row.abortBy !== null || !this.#isFair(row)) return;
+    const { tree } = witness.of({ job: row.id, attempt: row.attempts });
+    if (!tree || tree.main.asked.size > 0) return;
+    const moving = table.of(row.id, "job").filter(({ moves }) => moves);
+    const say = (): string => `${row.id.slice(0, 6)}: ${moving.map(({ pid }) => pid).join(" ")}`;
+    world.check(moving.length === 0, "what is SUSPENDED stays still", say);
+  }
+
+  /** Whether nothing kept its worker from what it had to do. */
+  #isFair({ worker }: Row): boolean {
+    const { workers, world } = this.#watched;
+    const since = world.now - SOON_MS;
+    return workers.get(worker ?? "")?.life.wasUndisturbedSince(since) === true && world.storeFailedAt < since;
+  }
+
+  #lookForIdle(): void {
     const { table, world } = this.#watched;
     const idle = new Map<number, number>();
     for (const one of table.all) {
@@ -64,12 +87,10 @@ export class SuspensionChecks {
   }
 
   #hasReason({ tree: { job, role } }: VirtualProcess): boolean {
-    const { ledger, table, workers, world } = this.#watched;
+    const { ledger, table } = this.#watched;
     const row = ledger.get(job)?.row;
-    const owner = workers.get(row?.worker ?? "");
     if (row && isStuck(row)) return true;
-    if (role !== "job" || !row || !owner) return false;
-    const isFair = owner.life.wasUndisturbedSince(world.now - SOON_MS) && world.storeFailedAt < world.now - SOON_MS;
-    return row.suspendBy !== null || !isFair || table.of(job, "exit handler").length > 0;
+    if (role !== "job" || !row || row.worker === null) return false;
+    return row.suspendBy !== null || !this.#isFair(row) || table.of(job, "exit handler").length > 0;
   }
 }

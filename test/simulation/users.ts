@@ -49,10 +49,14 @@ export class Users {
     else this.#delete(this.#random.chance(0.3) ? this.#newest() : this.#pick([]));
   }
 
-  /** Nobody asks for anything any more. */
+  /** Nobody asks for anything any more, but that what was suspended goes on. */
   end(): void {
     this.#isOver = true;
     this.#life?.die("its user has gone");
+  }
+
+  resumeAll(): void {
+    for (const [id, { row, gone }] of this.#place.ledger.jobs) if (row?.suspendBy === BY && !gone) this.#resume(id);
   }
 
   /** Mostly a job in one of these phases, where there is one. */
@@ -231,6 +235,7 @@ function commandContext(random: Random): NewJob["context"] {
     finishMs: random.chance(0.2) ? random.between(100, 30_000) : 0,
     termExitZero: random.chance(0.8) ? "release" : "completed",
     exitHandlerMs: random.pick([500, 5000, 30_000]),
+    outlive: random.chance(0.2),
   };
   return { kind: "command", cwd: "/", environment: {}, secrets: [], limits, ...(exitHandler && { exitHandler }) };
 }

@@ -13,6 +13,8 @@ export interface WorkerLife {
   readonly worker: Worker;
   readonly host: Host;
   readonly stopBudgetMs: number;
+  /** Its end is the end of all its jobs. */
+  readonly endsOutliving: boolean;
   /** Whether it came to the end of its work. */
   isDone: boolean;
   /** When it was asked to stop. */

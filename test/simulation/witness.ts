@@ -2,6 +2,7 @@ import type { Launch, TreeName } from "../../src/process/port.ts";
 import type { Ending } from "../../src/store/job.ts";
 import type { Life } from "./life.ts";
 import type { Sender, VirtualProcess } from "./process-table.ts";
+import type { Kept } from "./processes.ts";
 import type { How } from "./programs.ts";
 
 /** What one tree really did, whatever anybody wrote down of it. */
@@ -10,6 +11,10 @@ export interface TreeFacts {
   /** Whose child it is. */
   readonly life: Life;
   readonly main: VirtualProcess;
+  /** Where its end is kept; null: nowhere. */
+  readonly kept: Kept | null;
+  /** Who has it now; null: it was let go, or its end was told. */
+  holder: Life | null;
   end: MainEnd | null;
 }
 
@@ -42,8 +47,8 @@ export class Witness {
     return known;
   }
 
-  spawned(life: Life, launch: Launch, main: VirtualProcess): void {
-    const facts: TreeFacts = { launch, life, main, end: null };
+  spawned(life: Life, launch: Launch, main: VirtualProcess, kept: Kept | null): void {
+    const facts: TreeFacts = { launch, life, main, kept, holder: life, end: null };
     this.#byPid.set(main.pid, facts);
     const attempt = this.of(launch);
     if (launch.role === "job") attempt.tree = facts;

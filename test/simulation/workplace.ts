@@ -112,6 +112,7 @@ export class Workplace {
     const { random } = this.world;
     const name = `w${this.#byName.size + 1}`;
     const stopBudgetMs = random.pick(STOP_BUDGETS_MS);
+    const endsOutliving = random.chance(0.2);
     const isDoomed = !isSafe && random.chance(0.6);
     const life = new Life(name, this.world, isDoomed ? random.between(0, 400) : Number.POSITIVE_INFINITY);
     const store = this.openStore(life, "wait");
@@ -128,7 +129,7 @@ export class Workplace {
         definitions: DEFINITIONS,
         environment: {},
         foreground: false,
-        endsOutliving: false,
+        endsOutliving,
         goal,
       },
       {
@@ -149,6 +150,7 @@ export class Workplace {
       worker,
       host,
       stopBudgetMs,
+      endsOutliving,
       isDone: false,
       stopAskedAt: null,
       nowAskedAt: null,

@@ -33,6 +33,8 @@ export class World {
   now = 0;
   /** The furthest that the wall clock ever stood. */
   latestWall = FIRST_DAY;
+  /** When the wall clock last jumped. */
+  jumpedAt = Number.NEGATIVE_INFINITY;
   /** When a write to the store last failed: until then things may have been late. */
   storeFailedAt = Number.NEGATIVE_INFINITY;
 
@@ -58,12 +60,14 @@ export class World {
   jump(milliseconds: number): void {
     this.wall();
     this.#jumpedBy += milliseconds;
+    this.jumpedAt = this.now;
     this.say("", `the wall clock jumps by ${milliseconds / 1000} s`);
   }
 
   /** Somebody sets the wall clock right: no time that was ever recorded is in the future now. */
   setClock(): void {
     this.#jumpedBy += this.latestWall - this.wall();
+    this.jumpedAt = this.now;
   }
 
   say(who: string, what: string): void {
