@@ -120,6 +120,7 @@ export class CommitChecks {
     const { world, ledger } = this.#watched;
     const { spec, limits } = record;
     this.#check(attempt?.number === row.attempts && attempt.endedAt === null, "a start is recorded", row);
+    record.claimedAt = world.now;
     const isOwed = row.owed !== null;
     this.#check(
       isOwed || row.failures < limits.maxAttempts,

@@ -1,7 +1,7 @@
 /** Ways to break what the simulation relies on, and the checks of which one must notice it: else they check nothing. */
 export const MUTATIONS = [
   { name: "a paused worker loses its lock", noticedBy: "only the jobs of the dead are recovered" },
-  { name: "recovery says gone while it runs", noticedBy: "no job runs twice at once" },
+  { name: "recovery says gone while it runs", noticedBy: "the end is told when the tree is gone" },
   { name: "a commit is told that never was", noticedBy: "what was told is there" },
   { name: "the queue gives a job twice", noticedBy: "nobody touches the jobs of a worker that lives" },
   { name: "lost starts are not counted", noticedBy: "attempts are counted as what they were" },

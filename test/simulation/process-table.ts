@@ -329,6 +329,8 @@ export class ProcessTable {
   }
 
   #stop(one: VirtualProcess): void {
+    // When it comes back from the kernel it does nothing more.
+    if (one.isStuck) return one.standStill();
     one.isToStop = true;
     this.#soon(one, SLOWEST_STOP_MS, () => {
       if (one.isToStop) one.standStill();
@@ -372,7 +374,7 @@ export class ProcessTable {
   /** Those of a tree as `/proc` would show them. */
   membersOf(name: TreeName): ProcessStat[] {
     return this.ofTree(name).map(({ pid, isStopped, isStuck }) => {
-      const state = isStopped ? "T" : isStuck ? "D" : "S";
+      const state = isStuck ? "D" : isStopped ? "T" : "S";
       return { pid, state, parent: 1, group: pid, session: pid, startTime: pid };
     });
   }

@@ -108,8 +108,9 @@ export class TruthChecks {
     const { limits, spec } = record;
     const slackMs = SUSPENSION_MS * (record.suspensions + 1);
     const asked = end.asked.get(ended.by) ?? end.asked.get(life);
-    const ran = (asked?.ranMs ?? end.ranMs) + slackMs;
-    // How long it ran under an earlier worker only the wall clock tells.
+    const claimedMs = life === ended.by ? 0 : main.begunAt - record.claimedAt;
+    const ran = (asked?.ranMs ?? end.ranMs) + slackMs + claimedMs;
+    // How long it ran under an earlier worker only the wall clock tells, and from its claim on.
     if (life !== ended.by && this.#watched.world.jumpedAt >= main.begunAt) return;
     if (attempt.cause === "timeout") {
       this.#check(ran >= (limits.timeoutMs ?? Infinity), "no timeout before its time", ended, `${ran} ms`);

@@ -56,6 +56,7 @@ export class Users {
   }
 
   resumeAll(): void {
+    this.#open().life.survive();
     for (const [id, { row, gone }] of this.#place.ledger.jobs) if (row?.suspendBy === BY && !gone) this.#resume(id);
   }
 
