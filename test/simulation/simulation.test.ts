@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { runHistory, type HistoryEnd } from "./history.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
-const HISTORIES = 500;
+const HISTORIES = 300;
 /** Histories within which each mutation has to be noticed. */
 const PATIENCE = 60;
 
