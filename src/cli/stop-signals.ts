@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { codeOf } from "../errors.ts";
+import { runtime } from "../runtime/index.ts";
 import type { Worker } from "../worker/worker.ts";
 
 export const STOPS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT"] as const;
@@ -58,6 +59,8 @@ export const exitCodeOf = (signal: StopSignal): number => 128 + constants.signal
 
 /** Ends by the signal itself, so that the parent sees the truth; process 1, which no signal ends, goes on to its exit. */
 export function dieBy(signal: StopSignal): void {
+  // A runtime may take its handler away a moment after the last listener.
+  runtime.libc().defaultSignal(constants.signals[signal]);
   if (process.pid !== 1) process.kill(process.pid, signal);
 }
 
