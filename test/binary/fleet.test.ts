@@ -3,12 +3,12 @@ import { Database } from "bun:sqlite";
 import { readdirSync } from "node:fs";
 import type { JobDocument } from "../../src/uws/document.ts";
 import { Random } from "../simulation/random.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, within } from "../support/eventually.ts";
 import { ALONE } from "./alone.ts";
 import { COMPILED } from "./forms.ts";
 import { describeDone, Place } from "./place.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(300_000);
 
 const JOBS = 2000;
 const WORKERS = 50;
@@ -104,7 +104,8 @@ test(`${WORKERS} workers started and killed over ${JOBS} jobs: none is lost, or 
   const jobs = Array.from({ length: JOBS }, () => ({ job: "chore", params: { chore: random.pick(CHORES) } }));
   const ids = await place.submitBatch(jobs);
   await fleet(place, random);
-  expect(await place.drain("--concurrency", "4")).toMatchObject({ code: 0 });
+  const drained = place.start(["work", "--drain", "--concurrency", "4"]).ended;
+  expect(await within("all jobs are done", drained, 240_000)).toMatchObject({ code: 0 });
 
   expect(place.read("twice")).toBe("");
   const all = await place.list();

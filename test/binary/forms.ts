@@ -1,4 +1,4 @@
-import { describe, setDefaultTimeout } from "bun:test";
+import { describe, setDefaultTimeout, test } from "bun:test";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 
@@ -49,6 +49,11 @@ export function forEachForm(title: string, tests: (form: Form) => void): void {
   setDefaultTimeout(PATIENCE_MS);
   describe.each(FORMS.map((form) => [form.name, form] as const))(`${title} (%s)`, (_name, form) => tests(form));
 }
+
+/** For a test that is one of some forms only: of the others there is none. */
+export const testWhere = (isOne: boolean) => (name: string, body: () => Promise<void>) => {
+  if (isOne) test(name, body);
+};
 
 /** Fewer of them where the heavy run is another form's. */
 export const scaled = (form: Form, whole: number, part: number): number => (form === COMPILED ? whole : part);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { eventually, stays, within } from "../support/eventually.ts";
 import { idsOf, isLiving, procText, stateOf } from "../support/processes.ts";
 import { only } from "../support/temporary.ts";
-import { COMPILED, forEachForm } from "./forms.ts";
+import { COMPILED, forEachForm, testWhere } from "./forms.ts";
 import { Place, sh, type Running } from "./place.ts";
 
 const OWN_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc"];
@@ -28,7 +28,7 @@ const theJob = async (place: Place) => only(await place.list());
 
 forEachForm("a signal to `run`", (form) => {
   /** What depends on no runtime. */
-  const once = test.skipIf(form !== COMPILED);
+  const once = testWhere(form === COMPILED);
 
   test.each(form === COMPILED ? [...STOPS] : ["SIGINT" as const])(
     "%s is passed on to the tree as it is, and begins its stop; we end by it",

@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { fill, smallDisk } from "../support/filesystems.ts";
 import { descriptorsOf, isLiving, procText, statusOf } from "../support/processes.ts";
 import { only } from "../support/temporary.ts";
-import { COMPILED, forEachForm, scaled, type Form } from "./forms.ts";
+import { COMPILED, forEachForm, scaled, type Form, testWhere } from "./forms.ts";
 import { Place, sh, type Done, type Manner } from "./place.ts";
 
 /** The program in a shell's pipeline: `"$@"` is `reeve run` with these arguments. */
@@ -18,7 +18,7 @@ function inShell(place: Place, script: string, args: readonly string[], manner: 
 const sleeping = (name: string): string[] => sh(`echo $$ > ${name}; exec sleep 1000`);
 
 /** For what depends on no runtime. */
-const onceOf = (form: Form) => test.skipIf(form !== COMPILED);
+const onceOf = (form: Form) => testWhere(form === COMPILED);
 
 /** The job of the only run there was. */
 const theJob = async (place: Place) => only(await place.list());
@@ -74,7 +74,7 @@ forEachForm("how `run` ends", (form) => {
     expect((await place.list()).map(({ jobInfo }) => jobInfo.signal).toSorted()).toEqual(mirrored.toSorted());
   });
 
-  test.skipIf(form.name === "deno")("by a signal for real-time use, too", async () => {
+  testWhere(form.name !== "deno")("by a signal for real-time use, too", async () => {
     await using place = new Place(form);
     const done = await inShell(place, '"$@"; echo $?', sh("kill -40 $$"));
     expect(done.stdout).toBe("168\n");
