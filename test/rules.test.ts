@@ -28,6 +28,7 @@ const EDGES: Readonly<Record<string, string>> = {
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",
+  "queue/sqs": "(runtime) clock errors",
   process: "runtime (store) (config) clock errors watch",
   store: "(runtime) config clock errors watch",
   uws: "store errors",
@@ -67,6 +68,7 @@ const never =
 function roomOf(path: string): string {
   const [, room = "", file] = path.split("/");
   if (path === "src/queue/sqlite.ts") return "queue/sqlite";
+  if (path.startsWith("src/queue/sqs/")) return "queue/sqs";
   return file === undefined ? room.replace(/\.ts$/, "") : room;
 }
 
@@ -82,6 +84,13 @@ const importsOneWay: Rule = ({ path, text }) =>
     if (allowed.includes(target) || (onlyTypes && allowed.includes(`(${target})`))) return [];
     return [`${room} must not import ${onlyTypes ? "types of" : "from"} ${target}`];
   });
+
+/** It takes tens of milliseconds to load, which no other verb is to pay for. */
+const loadsSdkLazily: Rule = ({ path, text }) => {
+  const found = [...withoutComments(text).matchAll(/\bimport\b[^;]*?["']@(?:aws-sdk|smithy)\/[^;]*/g)];
+  const allowed = path.startsWith("src/queue/sqs/") ? /^import(?:\s+type\s|\()/ : /^$/;
+  return found.flatMap(([statement]) => (allowed.test(statement) ? [] : [`loads the SDK: ${statement}`]));
+};
 
 const shortEnough: Rule = ({ text }) => {
   const lines = text.trimEnd().split("\n").length;
@@ -156,6 +165,16 @@ const RULES: readonly HouseRule[] = [
     files: SRC,
     bad: at("src/store/a.ts", 'import { judge } from "../worker/ending.ts";'),
     good: at("src/store/a.ts", 'import type { Limits } from "../config/definition.ts";'),
+  },
+  {
+    name: "only the queue that needs it loads Amazon's SDK, and only when it is needed",
+    rule: loadsSdkLazily,
+    files: SRC,
+    bad: at("src/queue/sqs/a.ts", 'import { SQSClient } from "@aws-sdk/client-sqs";'),
+    good: at(
+      "src/queue/sqs/a.ts",
+      'import type { SQSClient } from "@aws-sdk/client-sqs";\nawait import("@aws-sdk/b");',
+    ),
   },
   {
     name: "only types cross where only types may",

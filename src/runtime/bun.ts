@@ -119,4 +119,5 @@ export const runtime: Runtime = {
   spawn,
   libc,
   write: writeOut,
+  fetchTrusting: (ca) => (url, init) => fetch(url, { ...init, tls: { ca } }),
 };

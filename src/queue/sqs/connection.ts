@@ -1,0 +1,142 @@
+import type { Clock } from "../../clock.ts";
+import { parseQueueUrl, type QueueAddress } from "./address.ts";
+import { Burials } from "./burying.ts";
+import { createClient, type ClientPorts, type ClientSettings } from "./client.ts";
+import { readFacts, type QueueFacts } from "./facts.ts";
+import { Health } from "./health.ts";
+import type { Delivery, OutgoingMessage, ReceivedMessage } from "./message.ts";
+import type { Answer, Buried, Extended, Sent, Settled } from "./outcome.ts";
+import { Receiver } from "./receiving.ts";
+import { Remover } from "./removing.ts";
+import { Requests } from "./requests.ts";
+import { sendAll } from "./sending.ts";
+import { Visibility } from "./visibility.ts";
+
+export interface ConnectionSettings extends ClientSettings {
+  /** The queue's URL. */
+  readonly url: string;
+  /** For how long a delete may wait for others to go with, in milliseconds: 20. */
+  readonly flushDelayMs?: number;
+  /** What one call may take, with all its tries, in milliseconds: 10 000. A poll's is its wait and `pollMarginMs`. */
+  readonly callLimitMs?: number;
+  /** What the answer to a poll may take beyond the wait, in milliseconds: 5 000. */
+  readonly pollMarginMs?: number;
+}
+
+export interface ConnectionPorts extends ClientPorts {
+  readonly clock: Clock;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+}
+
+const FLUSH_DELAY_MS = 20;
+const CALL_LIMIT_MS = 10_000;
+const POLL_MARGIN_MS = 5000;
+
+/**
+ * Makes what is needed to talk to a queue, and loads the SDK for it, which nobody else pays for. Nothing is asked of
+ * the queue yet.
+ *
+ * @throws {ReeveError} where a setting cannot be right
+ */
+export async function connect(settings: ConnectionSettings, ports: ConnectionPorts): Promise<SqsConnection> {
+  const address = parseQueueUrl(settings.url);
+  const sdk = await import("@aws-sdk/client-sqs");
+  const client = await createClient(sdk, address, settings, ports);
+  const health = new Health(ports.clock.now);
+  return new SqsConnection(address, new Requests(sdk, client, { health, clock: ports.clock }), settings, ports);
+}
+
+/**
+ * One SQS queue, without any notion of a job. No call throws for what the queue or the network does: each outcome is a
+ * value. Every call ends: within its wait and 5 s (`receive`), within 10 s (the others), twice that (`bury`).
+ */
+export class SqsConnection {
+  readonly address: QueueAddress;
+  readonly #requests: Requests;
+  readonly #settings: ConnectionPorts & { readonly address: QueueAddress; readonly limitMs: number };
+  readonly #receiver: Receiver;
+  readonly #visibility: Visibility;
+  readonly #remover: Remover;
+  readonly #burials: Burials;
+
+  constructor(address: QueueAddress, requests: Requests, settings: ConnectionSettings, ports: ConnectionPorts) {
+    const { flushDelayMs = FLUSH_DELAY_MS, callLimitMs = CALL_LIMIT_MS, pollMarginMs = POLL_MARGIN_MS } = settings;
+    const all = { ...ports, address, limitMs: callLimitMs };
+    this.address = address;
+    this.#requests = requests;
+    this.#settings = all;
+    this.#receiver = new Receiver(requests, { ...all, marginMs: pollMarginMs });
+    this.#visibility = new Visibility(requests, all);
+    this.#remover = new Remover(requests, { ...all, flushDelayMs });
+    this.#burials = new Burials(requests, this.#remover, all);
+  }
+
+  /** What became of the requests so far. */
+  get health(): Health {
+    return this.#requests.health;
+  }
+
+  facts(): Promise<Answer<QueueFacts>> {
+    return readFacts(this.#requests, this.address, this.#settings.limitMs);
+  }
+
+  /**
+   * One poll: up to ten messages, none if none came. It is not tried again, and cannot be broken off but by `close`:
+   * what it was about to bring would be invisible for nobody. Let it end, and release what it brings.
+   *
+   * @param waitSeconds 0 to 20, for the first message to come
+   */
+  receive(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
+    return this.#receiver.receive(max, waitSeconds);
+  }
+
+  /**
+   * The message stays invisible for so many seconds from now, cut so that the 12 hours since its receipt hold. One try.
+   * Never two at once for one delivery, nor beside a `remove`, `release` or `bury` of it: the one that lands last wins.
+   */
+  extend(delivery: Delivery, seconds: number): Promise<Extended> {
+    return this.#visibility.extend(delivery, seconds);
+  }
+
+  /** Whole seconds that this delivery can still be kept from others at most, of the 12 hours. */
+  remainingSeconds(delivery: Delivery): number {
+    return this.#visibility.remainingSeconds(delivery);
+  }
+
+  /**
+   * Deletes the message, together with others. What fails for a reason that may pass is tried again.
+   *
+   * A standard queue says "ok" to a receipt that is not the newest, and may keep the message all the same.
+   */
+  remove(receipt: string): Promise<Settled> {
+    return this.#remover.remove(receipt);
+  }
+
+  /** The message can be received again after so many seconds, cut so that the 12 hours since its receipt hold. */
+  release(delivery: Delivery, seconds: number): Promise<Settled> {
+    return this.#visibility.release(delivery, seconds);
+  }
+
+  /** Sends messages; gives one outcome for each, in order. */
+  send(messages: readonly OutgoingMessage[]): Promise<Sent[]> {
+    return sendAll(this.#requests, this.address, messages, this.#settings);
+  }
+
+  /**
+   * Moves the message to the queue's dead letters: a copy with body and attributes, which says the reason if there is
+   * room; then the delete. After a try that ended with `copied` the next one, be it for another delivery of the same
+   * message, only deletes.
+   *
+   * @param isCopied for a process that did not see that try itself
+   */
+  bury(message: ReceivedMessage, reason: string, isCopied = false): Promise<Buried> {
+    return this.#burials.bury(message, reason, isCopied);
+  }
+
+  /** Deletes what is still to be deleted, then breaks off whatever else is under way. */
+  async close(): Promise<void> {
+    await this.#remover.drain();
+    this.#requests.close();
+  }
+}

@@ -1,0 +1,97 @@
+import type * as ClientSqs from "@aws-sdk/client-sqs";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import type { Clock } from "../../clock.ts";
+import { isUnknownCaller } from "./error-names.ts";
+import { failureOf, Unanswered } from "./failures.ts";
+import type { Asked, Health } from "./health.ts";
+import type { Answer, Failure } from "./outcome.ts";
+
+export type Sdk = typeof ClientSqs;
+
+/** What a request is sent with. */
+export interface Sender {
+  readonly sdk: Sdk;
+  readonly client: SQSClient;
+  readonly options: { readonly abortSignal: AbortSignal };
+}
+
+/** Sends requests, each once and each with a time limit, and records what became of them. */
+export class Requests {
+  readonly health: Health;
+  readonly #sdk: Sdk;
+  readonly #client: SQSClient;
+  readonly #clock: Clock;
+  /** Ends each request that waits for its answer. */
+  readonly #ends = new Set<(error: Error) => void>();
+  #isClosed = false;
+  #hasStaleCredentials = false;
+
+  constructor(sdk: Sdk, client: SQSClient, { health, clock }: { health: Health; clock: Clock }) {
+    this.health = health;
+    this.#sdk = sdk;
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  /**
+   * @param limitMs after so many milliseconds it has failed, whatever it is that does not come: credentials, a
+   * connection, the answer's first byte or its last
+   * @param send sends the request
+   * @param judge says what is wrong with an answer that came with a status of success
+   */
+  async ask<T>(
+    asked: Asked,
+    limitMs: number,
+    send: (sender: Sender) => Promise<T>,
+    judge: (value: T) => Failure | null = () => null,
+  ): Promise<Answer<T>> {
+    let answer: Answer<T>;
+    try {
+      const value = await this.#within(limitMs, send);
+      answer = judge(value) ?? { kind: "ok", value };
+    } catch (error) {
+      answer = failureOf(error, asked);
+      // Someone may log in again, or write new keys, while this process runs.
+      this.#hasStaleCredentials ||= isUnknownCaller(answer);
+    }
+    if (answer.kind === "ok") this.health.succeeded(asked);
+    else this.health.failed(asked, answer);
+    return answer;
+  }
+
+  async #within<T>(limitMs: number, send: (sender: Sender) => Promise<T>): Promise<T> {
+    const limit = new AbortController();
+    const late = Promise.withResolvers<never>();
+    const end = (error: Error): void => {
+      limit.abort(error);
+      late.reject(error);
+    };
+    const cancel = this.#clock.after(limitMs, () =>
+      end(new Unanswered("TimeLimit", `no answer within ${limitMs / 1000} s`)),
+    );
+    this.#ends.add(end);
+    try {
+      if (this.#isClosed) throw new Unanswered("Closed", "the connection was closed");
+      // The SDK heeds the signal while it waits for an answer, not while it waits for credentials.
+      return await Promise.race([late.promise, this.#send(limit.signal, send)]);
+    } finally {
+      cancel();
+      this.#ends.delete(end);
+    }
+  }
+
+  async #send<T>(abortSignal: AbortSignal, send: (sender: Sender) => Promise<T>): Promise<T> {
+    if (this.#hasStaleCredentials) {
+      this.#hasStaleCredentials = false;
+      await this.#client.config.credentials({ forceRefresh: true });
+    }
+    return send({ sdk: this.#sdk, client: this.#client, options: { abortSignal } });
+  }
+
+  /** What is still waiting for an answer fails, and so does what is asked from now on. */
+  close(): void {
+    this.#isClosed = true;
+    for (const end of this.#ends) end(new Unanswered("Closed", "the connection was closed"));
+    this.#client.destroy();
+  }
+}
