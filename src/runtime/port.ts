@@ -27,8 +27,6 @@ export interface Runtime {
   /**
    * A `fetch` that trusts the servers whose certificates are signed by these, in PEM: on Bun only these, as
    * AWS_CA_BUNDLE has it, on Deno these too. Like the plain one it heeds HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
-   *
-   * @throws where the text is no certificate (on Bun: when something is fetched)
    */
   fetchTrusting(certificates: string): (url: string, init: RequestInit) => Promise<Response>;
 }

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../src/clock.ts";
 import { endpointFor, parseQueueArn, parseQueueUrl } from "../../src/queue/sqs/address.ts";
 import { Backoff, CALL_BACKOFF, POLL_BACKOFF } from "../../src/queue/sqs/backoff.ts";
 import { Batcher } from "../../src/queue/sqs/batch.ts";
+import { connect } from "../../src/queue/sqs/connection.ts";
 import { readRedrivePolicy } from "../../src/queue/sqs/facts.ts";
 import { persist } from "../../src/queue/sqs/persist.ts";
 import { batchesOf } from "../../src/queue/sqs/sending.ts";
+import { runtime } from "../../src/runtime/index.ts";
 import { sentenceOf } from "../support/errors.ts";
 import { FakeClock, takeTurns } from "../support/fake-clock.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 describe("a queue's URL", () => {
   test.each([
@@ -70,6 +74,16 @@ test("an endpoint that is no address is refused by the name of its setting", asy
   expect(endpointFor(address, null, { AWS_ENDPOINT_URL: "" })).toBe("http://localhost:9324");
 });
 
+test("a bundle of certificates that is none is refused by its name", async () => {
+  using directory = temporaryDirectory();
+  for (const AWS_CA_BUNDLE of [directory.of("nowhere"), directory.write("bundle", "no certificate")]) {
+    const settings = { url: "http://localhost:9324/jobs", environment: { AWS_CA_BUNDLE } };
+    const ports = { runtime, clock: systemClock, random: Math.random, warn: console.error };
+    const { exitCode, message } = await sentenceOf(() => connect(settings, ports));
+    expect([exitCode, message.startsWith(`AWS_CA_BUNDLE=${AWS_CA_BUNDLE}: `)]).toEqual([78, true]);
+  }
+});
+
 test("an ARN tells account and name of a queue, and of nothing else", () => {
   expect(parseQueueArn("arn:aws-cn:sqs:cn-north-1:123456789012:a_b-1.fifo")).toEqual({
     account: "123456789012",
@@ -113,20 +127,20 @@ describe("a redrive policy", () => {
 });
 
 describe("a backoff", () => {
-  test.each([POLL_BACKOFF, CALL_BACKOFF])(
-    "doubles up to its cap, spreads over all of it, and never spins: %p",
-    (limits) => {
-      const longest = new Backoff(limits, () => 1 - Number.EPSILON);
-      const shortest = new Backoff(limits, () => 0);
-      const pauses = Array.from({ length: 2000 }, () => [longest.failed(), shortest.failed()] as const);
-      for (const [index, [long, short]] of pauses.entries()) {
-        expect(long).toBeCloseTo(Math.min(limits.capMs, limits.baseMs * 2 ** index), 3);
-        expect(short).toBe(limits.floorMs);
-      }
-      longest.succeeded();
-      expect(longest.failed()).toBeCloseTo(limits.baseMs, 3);
-    },
-  );
+  test.each([
+    ["polls", POLL_BACKOFF],
+    ["calls", CALL_BACKOFF],
+  ])("between %s doubles up to its cap, spreads over all of it, and never spins", (_, limits) => {
+    const longest = new Backoff(limits, () => 1 - Number.EPSILON);
+    const shortest = new Backoff(limits, () => 0);
+    const pauses = Array.from({ length: 2000 }, () => [longest.failed(), shortest.failed()] as const);
+    for (const [index, [long, short]] of pauses.entries()) {
+      expect(long).toBeCloseTo(Math.min(limits.capMs, limits.baseMs * 2 ** index), 3);
+      expect(short).toBe(limits.floorMs);
+    }
+    longest.succeeded();
+    expect(longest.failed()).toBeCloseTo(limits.baseMs, 3);
+  });
 });
 
 describe("a call that persists", () => {

@@ -1,7 +1,12 @@
 import type { AddressInfo } from "node:net";
 import { buildApp } from "fauxqs";
 import { systemClock } from "../../src/clock.ts";
-import { connect, type ConnectionSettings, type SqsConnection } from "../../src/queue/sqs/connection.ts";
+import {
+  connect,
+  type ConnectionPorts,
+  type ConnectionSettings,
+  type SqsConnection,
+} from "../../src/queue/sqs/connection.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 
@@ -43,10 +48,13 @@ interface Inspection {
 }
 
 /** What is the same in all tests: the machine's clock, and no chance in pauses. */
-export const connectFor = (settings: Partial<ConnectionSettings> & { url: string }): Promise<SqsConnection> =>
+export const connectFor = (
+  settings: Partial<ConnectionSettings> & { url: string },
+  ports: Partial<ConnectionPorts> = {},
+): Promise<SqsConnection> =>
   connect(
     { environment: {}, callLimitMs: 2000, pollMarginMs: 1000, ...settings },
-    { runtime, clock: systemClock, random: () => 0, warn: (message) => console.error(message) },
+    { runtime, clock: systemClock, random: () => 0, warn: (message) => console.error(message), ...ports },
   );
 
 /** An SQS-compatible server on loopback, with a proxy before it that all requests of a connection go through. */
@@ -91,8 +99,12 @@ export class SqsServer implements AsyncDisposable {
   }
 
   /** A connection to a queue, through the proxy. */
-  connect(name: string, settings: Partial<ConnectionSettings> = {}): Promise<SqsConnection> {
-    return connectFor({ url: `${this.proxy.origin}/000000000000/${name}`, ...settings });
+  connect(
+    name: string,
+    settings: Partial<ConnectionSettings> = {},
+    ports: Partial<ConnectionPorts> = {},
+  ): Promise<SqsConnection> {
+    return connectFor({ url: `${this.proxy.origin}/000000000000/${name}`, ...settings }, ports);
   }
 
   /** Past the proxy. */

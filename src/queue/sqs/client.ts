@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { SQSClient, SQSClientConfig } from "@aws-sdk/client-sqs";
 import { configurationError, messageOf } from "../../errors.ts";
@@ -73,8 +74,10 @@ function fetchFor(environment: ClientSettings["environment"], { runtime }: Clien
   const path = environment["AWS_CA_BUNDLE"];
   if (path === undefined || path === "") return (url, init) => fetch(url, init);
   try {
-    return runtime.fetchTrusting(readFileSync(path, "utf8"));
+    const certificates = readFileSync(path, "utf8");
+    void new X509Certificate(certificates);
+    return runtime.fetchTrusting(certificates);
   } catch (error) {
-    throw configurationError(`AWS_CA_BUNDLE=${path} cannot be used: ${messageOf(error)}`);
+    throw configurationError(`AWS_CA_BUNDLE=${path}: ${messageOf(error)}`, "a file of certificates in PEM");
   }
 }

@@ -92,11 +92,13 @@ export class SqsConnection {
   }
 
   /**
-   * The message stays invisible for so many seconds from now, cut so that the 12 hours since its receipt hold. One try.
-   * Never two at once for one delivery, nor beside a `remove`, `release` or `bury` of it: the one that lands last wins.
+   * The message stays invisible for so many seconds from now, cut so that the 12 hours since its receipt hold. Never two
+   * at once for one delivery, nor beside a `remove`, `release` or `bury` of it: the one that lands last wins.
+   *
+   * @param limitMs what this may take with all its tries, where the lease has less left than other calls take
    */
-  extend(delivery: Delivery, seconds: number): Promise<Extended> {
-    return this.#visibility.extend(delivery, seconds);
+  extend(delivery: Delivery, seconds: number, limitMs: number = this.#settings.limitMs): Promise<Extended> {
+    return this.#visibility.extend(delivery, seconds, limitMs);
   }
 
   /** Whole seconds that this delivery can still be kept from others at most, of the 12 hours. */

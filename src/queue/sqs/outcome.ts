@@ -14,7 +14,7 @@ export interface Failure {
   readonly message: string;
   /** What to do about it, where that is known. */
   readonly hint: string | null;
-  /** No answer came: the server may have acted all the same. */
+  /** No answer came: the server may have acted all the same, and a message that was to be sent may be there. */
   readonly unanswered: boolean;
 }
 

@@ -18,6 +18,7 @@ interface Settings {
   readonly clock: Clock;
   /** What a poll's answer may take beyond the wait, in milliseconds. */
   readonly marginMs: number;
+  readonly warn: (message: string) => void;
 }
 
 /**
@@ -46,7 +47,7 @@ export class Receiver {
   }
 
   async #poll(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
-    const { address, clock, marginMs } = this.#settings;
+    const { address, clock, marginMs, warn } = this.#settings;
     const asked: Asked = { action: "ReceiveMessage", queue: address.name };
     const answer = await this.#requests.ask(
       asked,
@@ -71,7 +72,12 @@ export class Receiver {
           ? nonsense("what came are no messages", asked)
           : null,
     );
-    return answer.kind === "ok" ? { kind: "ok", value: answer.value.filter((message) => message !== null) } : answer;
+    if (answer.kind !== "ok") return answer;
+    const good = answer.value.filter((message) => message !== null);
+    const broken = answer.value.length - good.length;
+    if (broken > 0)
+      warn(`${asked.action} on ${asked.queue}: ${broken} of ${answer.value.length} that came are no messages`);
+    return { kind: "ok", value: good };
   }
 
   async #enter(): Promise<void> {

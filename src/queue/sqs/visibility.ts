@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { QueueAddress } from "./address.ts";
 import type { Delivery } from "./message.ts";
-import { DONE, type Answer, type Extended, type Settled } from "./outcome.ts";
+import { DONE, type Answer, type Extended, type Failure, type Settled } from "./outcome.ts";
 import { persist } from "./persist.ts";
 import type { Requests } from "./requests.ts";
 
@@ -10,6 +10,8 @@ export const MAX_VISIBILITY_SECONDS = 43_200;
 
 /** The answer that brought the message was some time on its way, and so will be the request. */
 const MARGIN_SECONDS = 30;
+
+const ACTION = "ChangeMessageVisibility";
 
 interface Settings {
   readonly address: QueueAddress;
@@ -34,28 +36,29 @@ export class Visibility {
     return Math.max(0, Math.floor(MAX_VISIBILITY_SECONDS - MARGIN_SECONDS - elapsed));
   }
 
-  /** One try: the next beat is the retry, and whoever beats knows how soon it has to be. */
-  async extend(delivery: Delivery, seconds: number): Promise<Extended> {
-    const grantedSeconds = this.#clamp(delivery, seconds);
-    const answer = await this.#change(delivery, grantedSeconds, this.#settings.limitMs);
-    return answer.kind === "ok" ? { kind: "ok", grantedSeconds } : answer;
+  async extend(delivery: Delivery, seconds: number, limitMs: number): Promise<Extended> {
+    const grantedSeconds = Math.min(Math.ceil(seconds), this.remainingSeconds(delivery));
+    // 0 would not extend the lease but end it.
+    if (grantedSeconds < 1) return usedUp(this.#settings.address);
+    const ended = await this.#change(delivery, grantedSeconds, limitMs);
+    return ended.kind === "ok" ? { kind: "ok", grantedSeconds } : ended;
   }
 
-  async release(delivery: Delivery, seconds: number): Promise<Settled> {
-    const clamped = this.#clamp(delivery, seconds);
-    const [answer] = await persist([delivery], this.#settings.limitMs, this.#settings, async (_, leftMs) => [
-      await this.#change(delivery, clamped, leftMs),
+  release(delivery: Delivery, seconds: number): Promise<Settled> {
+    const clamped = Math.max(0, Math.min(Math.ceil(seconds), this.remainingSeconds(delivery)));
+    return this.#change(delivery, clamped, this.#settings.limitMs);
+  }
+
+  async #change(delivery: Delivery, seconds: number, limitMs: number): Promise<Settled> {
+    const [answer] = await persist([delivery], limitMs, this.#settings, async (_, leftMs) => [
+      await this.#ask(delivery, seconds, leftMs),
     ]);
     return answer === undefined || answer.kind === "ok" ? DONE : answer;
   }
 
-  #clamp(delivery: Delivery, seconds: number): number {
-    return Math.max(0, Math.min(Math.ceil(seconds), this.remainingSeconds(delivery)));
-  }
-
-  #change({ receipt }: Delivery, seconds: number, limitMs: number): Promise<Answer<unknown>> {
+  #ask({ receipt }: Delivery, seconds: number, limitMs: number): Promise<Answer<unknown>> {
     const { url, name: queue } = this.#settings.address;
-    return this.#requests.ask({ action: "ChangeMessageVisibility", queue }, limitMs, ({ sdk, client, options }) => {
+    return this.#requests.ask({ action: ACTION, queue }, limitMs, ({ sdk, client, options }) => {
       const command = new sdk.ChangeMessageVisibilityCommand({
         QueueUrl: url,
         ReceiptHandle: receipt,
@@ -65,3 +68,11 @@ export class Visibility {
     });
   }
 }
+
+const usedUp = ({ name }: QueueAddress): Failure => ({
+  kind: "lease lost",
+  name: "TwelveHours",
+  message: `${ACTION} on ${name}: SQS keeps a message for 12 hours after its receipt, and they are used up`,
+  hint: null,
+  unanswered: false,
+});

@@ -67,6 +67,11 @@ export const FACTS: readonly SqsCase[] = [
       assert.equal(outcome.kind, end, `${String(answer.body)}: ${JSON.stringify(outcome)}`);
     }
   }),
+  promise("a region that cannot be one is fatal", async (server) => {
+    const connection = await server.connect(await server.createQueue(), { region: "not a region/" });
+    assert.equal((await connection.receive(1, 0)).kind, "fatal");
+    assert.deepEqual(server.proxy.seen, []);
+  }),
   promise("a signature that is refused for its time is made by the server's clock the next time", async (server) => {
     const connection = await server.connect(await server.createQueue());
     const serverTime = Date.now() - 7_200_000;

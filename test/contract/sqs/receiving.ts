@@ -32,7 +32,6 @@ const PASSING: readonly (readonly [what: string, fate: Fate])[] = [
   ["200 and a list of nonsense", sqsAnswer({ Messages: [1, null, { MessageId: 5 }, {}] })],
   ["404 of another server", { status: 404, body: "no such page" }],
   ["403 of a proxy", { status: 403, body: "<html>blocked</html>" }],
-  ["a redirection", { status: 302, headers: { location: "http://127.0.0.1:1/" }, body: "" }],
 ];
 
 export const RECEIVING: readonly SqsCase[] = [
@@ -138,6 +137,16 @@ export const RECEIVING: readonly SqsCase[] = [
       assert.equal(connection.health.worst, null);
     }),
   ),
+  promise("a redirection is not followed: the request was signed for this server", async (server) => {
+    await using other = await FaultProxy.start(server.origin);
+    const connection = await server.connect(await server.createQueue());
+    const location = `${other.origin}/`;
+    for (const status of [301, 302, 307, 308]) {
+      server.proxy.decide = () => ({ status, headers: { location }, body: "" });
+      assert.equal((await connection.receive(1, 0)).kind, "transient");
+    }
+    assert.deepEqual(other.seen, []);
+  }),
   promise("a message whose delivery was swallowed comes back by itself, with that delivery counted", async (server) => {
     const name = await server.createQueue({ VisibilityTimeout: "1" });
     await server.send(name, "a");
@@ -147,7 +156,9 @@ export const RECEIVING: readonly SqsCase[] = [
     assert.equal((await receiveOne(connection)).receiveCount, 2);
   }),
   promise("of an answer that is broken in parts, the good parts are used", async (server) => {
-    const connection = await server.connect(await server.createQueue());
+    const warnings: string[] = [];
+    const warn = (message: string): void => void warnings.push(message);
+    const connection = await server.connect(await server.createQueue(), {}, { warn });
     const good = { MessageId: "m", ReceiptHandle: "r", Body: "b" };
     const broken = [
       null,
@@ -162,6 +173,7 @@ export const RECEIVING: readonly SqsCase[] = [
       valueOf(await connection.receive(10, 0)).map(({ id }) => id),
       ["m"],
     );
+    assert.match(warnings.join(), /^ReceiveMessage on queue-\d+: 6 of 7 that came are no messages$/);
   }),
   promise("polls that hang leave room for a beat", async (server) => {
     const name = await server.createQueue();
