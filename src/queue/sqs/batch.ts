@@ -42,11 +42,10 @@ export async function askForBatch<I, T>(
     async (sender) => answers(await send(sender, numbered)),
     failureOfAll,
   );
-  if (answer.kind === "ok") return answer.value;
-  return entries.map(() => answer);
+  return answer.kind === "ok" ? answer.value : entries.map(() => answer);
 }
 
-/** What to record of a batch of which nothing was done. */
+/** What is recorded of a batch of which nothing was done. */
 function failureOfAll<T>(answers: readonly Answer<T>[]): Failure | null {
   const failures = answers.filter((answer) => answer.kind !== "ok");
   return failures.length === answers.length ? (failures[0] ?? null) : null;

@@ -1,9 +1,9 @@
 import type { Clock } from "../../clock.ts";
 import type { QueueAddress } from "./address.ts";
 import { deadLetterOf, findDeadLetterQueue, type DeadLetterQueue } from "./dead-letters.ts";
-import { isDenied } from "./error-names.ts";
+import { isMissingQueue, isUnknownCaller } from "./error-names.ts";
 import { readFacts } from "./facts.ts";
-import type { ReceivedMessage } from "./message.ts";
+import type { OutgoingMessage, ReceivedMessage } from "./message.ts";
 import type { Answer, Buried, Failure, Settled } from "./outcome.ts";
 import type { Remover } from "./removing.ts";
 import type { Requests } from "./requests.ts";
@@ -62,36 +62,39 @@ export class Burials {
     return { ...(await this.#remover.remove(message.receipt)), copied: true };
   }
 
-  /** Null: the copy is there. */
+  /** Within the limit of one call, however many requests it takes. Null: the copy is there. */
   async #copy(
     message: ReceivedMessage,
     reason: string,
   ): Promise<Failure | { kind: "no dead letter queue"; message: string } | null> {
-    const found = await this.#find();
-    if (found.kind !== "ok") return found;
+    const { clock, limitMs } = this.#settings;
+    const end = clock.monotonic() + limitMs;
+    const left = (): number => end - clock.monotonic();
+    const found = await this.#find(left);
+    if (found.kind !== "ok") return ofThisMessage(found);
     const queue = found.value;
     if (queue.kind === "none") return { kind: "no dead letter queue", message: queue.message };
-    let sent = await this.#send(queue, message, reason);
+    let sent = await this.#send(queue, deadLetterOf(message, reason, queue), left());
     // The reason may be what is too much there: the queue may take smaller messages than SQS does.
-    if (sent.kind === "refused") sent = await this.#send(queue, message, null);
+    if (sent.kind === "refused") sent = await this.#send(queue, deadLetterOf(message, null, queue), left());
     if (sent.kind === "ok") return null;
     this.#found = null;
-    return isDenied(sent) ? { ...sent, kind: "refused" } : sent;
+    return isMissingQueue(sent) ? { kind: "no dead letter queue", message: sent.message } : ofThisMessage(sent);
   }
 
-  async #send(queue: Target, message: ReceivedMessage, reason: string | null): Promise<Settled> {
-    const [sent] = await sendAll(this.#requests, queue, [deadLetterOf(message, reason, queue)], this.#settings);
+  async #send(queue: Target, letter: OutgoingMessage, limitMs: number): Promise<Settled> {
+    const [sent] = await sendAll(this.#requests, queue, [letter], { ...this.#settings, limitMs });
     if (!sent) throw new Error("one message was sent, and no outcome told");
     return sent;
   }
 
-  async #find(): Promise<Answer<DeadLetterQueue>> {
-    const { address, clock, limitMs } = this.#settings;
+  async #find(left: () => number): Promise<Answer<DeadLetterQueue>> {
+    const { address, clock } = this.#settings;
     if (this.#found && clock.monotonic() - this.#found.at < FOUND_FOR_MS)
       return { kind: "ok", value: this.#found.queue };
-    const facts = await readFacts(this.#requests, address, limitMs);
+    const facts = await readFacts(this.#requests, address, left());
     if (facts.kind !== "ok") return facts;
-    const answer = await findDeadLetterQueue(this.#requests, address, facts.value, limitMs);
+    const answer = await findDeadLetterQueue(this.#requests, address, facts.value, left());
     if (answer.kind === "ok" && answer.value.kind === "found") {
       this.#found = { queue: answer.value, at: clock.monotonic() };
     }
@@ -103,4 +106,9 @@ export class Burials {
     const [oldest] = this.#copied;
     if (this.#copied.size > MAX_REMEMBERED && oldest !== undefined) this.#copied.delete(oldest);
   }
+}
+
+/** A dead letter queue that cannot be used keeps this message from it, and the queue itself from nothing. */
+function ofThisMessage(failure: Failure): Failure {
+  return failure.kind === "fatal" && !isUnknownCaller(failure) ? { ...failure, kind: "refused" } : failure;
 }

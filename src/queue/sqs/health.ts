@@ -52,15 +52,14 @@ export class Health {
     return ill.toSorted((a, b) => (a.illSince ?? 0) - (b.illSince ?? 0))[0] ?? null;
   }
 
-  succeeded(asked: Asked): void {
-    this.#change(asked, { lastSuccessAt: this.#now(), illSince: null });
-  }
-
-  /** A lost lease or a refused body says nothing against the queue: it has answered. */
-  failed(asked: Asked, failure: Failure): void {
-    if (failure.kind === "lease lost" || failure.kind === "refused") return this.succeeded(asked);
+  /** @param failure null: there was none. A lost lease or a refused body says nothing against the queue, which answers */
+  record(asked: Asked, failure: Failure | null): void {
     const at = this.#now();
-    this.#change(asked, { lastFailure: { at, failure }, illSince: this.#of(asked).illSince ?? at });
+    if (failure === null || failure.kind === "lease lost" || failure.kind === "refused") {
+      this.#change(asked, { lastSuccessAt: at, illSince: null });
+    } else {
+      this.#change(asked, { lastFailure: { at, failure }, illSince: this.#of(asked).illSince ?? at });
+    }
   }
 
   #of({ action, queue }: Asked): RequestHealth {

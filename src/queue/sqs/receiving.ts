@@ -3,7 +3,7 @@ import type { QueueAddress } from "./address.ts";
 import { nonsense } from "./failures.ts";
 import { readMessage, type ReceivedMessage } from "./message.ts";
 import type { Asked } from "./health.ts";
-import type { Answer } from "./outcome.ts";
+import type { Answer, Failure } from "./outcome.ts";
 import type { Requests } from "./requests.ts";
 
 /** SQS gives no more at once, and waits no longer. */
@@ -47,7 +47,7 @@ export class Receiver {
   }
 
   async #poll(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
-    const { address, clock, marginMs, warn } = this.#settings;
+    const { address, clock, marginMs } = this.#settings;
     const asked: Asked = { action: "ReceiveMessage", queue: address.name };
     const answer = await this.#requests.ask(
       asked,
@@ -66,17 +66,17 @@ export class Receiver {
         const receivedAt = clock.monotonic();
         return Messages.map((message) => readMessage(message, receivedAt));
       },
-      // What can be read of it is given all the same: it would come back only after its visibility timeout.
-      (messages) =>
-        messages.length > 0 && messages.every((message) => message === null)
-          ? nonsense("what came are no messages", asked)
-          : null,
+      (messages) => complaintOf(messages, asked),
     );
-    if (answer.kind !== "ok") return answer;
-    const good = answer.value.filter((message) => message !== null);
-    const broken = answer.value.length - good.length;
-    if (broken > 0)
-      warn(`${asked.action} on ${asked.queue}: ${broken} of ${answer.value.length} that came are no messages`);
+    return answer.kind === "ok" ? this.#good(answer.value, asked) : answer;
+  }
+
+  /** What can be read is used, whatever else came: it would come back only after its visibility timeout. */
+  #good(messages: readonly (ReceivedMessage | null)[], asked: Asked): Answer<ReceivedMessage[]> {
+    const complaint = complaintOf(messages, asked);
+    const good = messages.filter((message) => message !== null);
+    if (complaint && good.length === 0) return complaint;
+    if (complaint) this.#settings.warn(complaint.message);
     return { kind: "ok", value: good };
   }
 
@@ -89,4 +89,9 @@ export class Receiver {
     this.#polls -= 1;
     this.#waiting.shift()?.();
   }
+}
+
+function complaintOf(messages: readonly (ReceivedMessage | null)[], asked: Asked): Failure | null {
+  const broken = messages.filter((message) => message === null).length;
+  return broken > 0 ? nonsense(`${broken} of ${messages.length} that came are no messages`, asked) : null;
 }

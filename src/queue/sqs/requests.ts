@@ -37,26 +37,25 @@ export class Requests {
    * @param limitMs after so many milliseconds it has failed, whatever it is that does not come: credentials, a
    * connection, the answer's first byte or its last
    * @param send sends the request
-   * @param judge says what is wrong with an answer that came with a status of success
+   * @param complaint what is wrong with an answer that came with a status of success: for the records only
    */
   async ask<T>(
     asked: Asked,
     limitMs: number,
     send: (sender: Sender) => Promise<T>,
-    judge: (value: T) => Failure | null = () => null,
+    complaint: (value: T) => Failure | null = () => null,
   ): Promise<Answer<T>> {
-    let answer: Answer<T>;
     try {
       const value = await this.#within(limitMs, send);
-      answer = judge(value) ?? { kind: "ok", value };
+      this.health.record(asked, complaint(value));
+      return { kind: "ok", value };
     } catch (error) {
-      answer = failureOf(error, asked);
+      const failure = failureOf(error, asked);
       // Someone may log in again, or write new keys, while this process runs.
-      this.#hasStaleCredentials ||= isUnknownCaller(answer);
+      this.#hasStaleCredentials ||= isUnknownCaller(failure);
+      this.health.record(asked, failure);
+      return failure;
     }
-    if (answer.kind === "ok") this.health.succeeded(asked);
-    else this.health.failed(asked, answer);
-    return answer;
   }
 
   async #within<T>(limitMs: number, send: (sender: Sender) => Promise<T>): Promise<T> {
@@ -72,6 +71,7 @@ export class Requests {
     this.#ends.add(end);
     try {
       if (this.#isClosed) throw new Unanswered("Closed", "the connection was closed");
+      if (limitMs <= 0) throw new Unanswered("TimeLimit", "no time was left to ask");
       // The SDK heeds the signal while it waits for an answer, not while it waits for credentials.
       return await Promise.race([late.promise, this.#send(limit.signal, send)]);
     } finally {

@@ -120,6 +120,9 @@ export const BURYING: readonly SqsCase[] = [
       [BROKEN, "transient: Unknown"],
       [denied, "refused: AccessDenied"],
       [sqsError("InvalidMessageContents", "no"), "refused: InvalidMessageContents"],
+      [sqsError("KmsDisabled", "no"), "refused: KmsDisabled"],
+      [sqsError("QueueDoesNotExist", "no"), "no dead letter queue"],
+      [sqsError("ExpiredToken", "no", { status: 403 }), "fatal: ExpiredToken"],
     ] as const) {
       server.proxy.decide = ({ action }) => (action === "SendMessageBatch" ? answer : "pass");
       const outcome = await connection.bury(message, "why");

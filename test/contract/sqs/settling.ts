@@ -166,6 +166,18 @@ export const SETTLING: readonly SqsCase[] = [
       [messages[2]?.receipt, messages[4]?.receipt],
     );
   }),
+  promise("of a batch of which nothing was done, each entry has its own reason", async (server) => {
+    const { connection, messages } = await withMessages(server, 2);
+    server.proxy.decide = (request) => {
+      const [first, second] = entriesOf(request) as readonly [Entry, Entry];
+      return sqsAnswer({
+        Failed: [failed(first, "AccessDenied", true), failed(second, "ReceiptHandleIsInvalid", true)],
+      });
+    };
+    const outcomes = await Promise.all(messages.map(({ receipt }) => connection.remove(receipt)));
+    assert.deepEqual(outcomes.map(endOf), ["fatal: AccessDenied", "lease lost: ReceiptHandleIsInvalid"]);
+    assert.equal(connection.health.worst?.lastFailure?.failure.name, "AccessDenied");
+  }),
   promise("a delete is tried again when the answer, or the whole request, was lost", async (server) => {
     const { name, connection, messages } = await withMessages(server, 2);
     server.proxy.script("DeleteMessageBatch", "swallow", "reset", { status: 503, body: "" }, "cut");
