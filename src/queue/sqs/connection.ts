@@ -49,7 +49,8 @@ export async function connect(settings: ConnectionSettings, ports: ConnectionPor
 
 /**
  * One SQS queue, without any notion of a job. No call throws for what the queue or the network does: each outcome is a
- * value. Every call ends: within its wait and 5 s (`receive`), within 10 s (the others), twice that (`bury`).
+ * value. Every call ends: within its wait and 5 s (`receive`), within 10 s (the others), within 20 s (`bury`: a copy
+ * and a delete), and a batch of `send` within 10 s.
  */
 export class SqsConnection {
   readonly address: QueueAddress;

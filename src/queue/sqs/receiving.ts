@@ -7,8 +7,8 @@ import type { Answer, Failure } from "./outcome.ts";
 import type { Requests } from "./requests.ts";
 
 /** SQS gives no more at once, and waits no longer. */
-export const MAX_MESSAGES = 10;
-export const MAX_WAIT_SECONDS = 20;
+const MAX_MESSAGES = 10;
+const MAX_WAIT_SECONDS = 20;
 
 /** Polls of one queue that wait at the same time: Bun opens 256 connections in all, and a beat must find one. */
 const MAX_POLLS = 100;

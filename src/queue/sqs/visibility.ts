@@ -6,7 +6,7 @@ import { persist } from "./persist.ts";
 import type { Requests } from "./requests.ts";
 
 /** SQS lets no message be invisible for longer, counted from its receipt over all extensions. */
-export const MAX_VISIBILITY_SECONDS = 43_200;
+const MAX_VISIBILITY_SECONDS = 43_200;
 
 /** The answer that brought the message was some time on its way, and so will be the request. */
 const MARGIN_SECONDS = 30;

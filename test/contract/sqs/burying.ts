@@ -186,6 +186,15 @@ export const BURYING: readonly SqsCase[] = [
     assert.deepEqual([endOf(outcome), outcome.copied], ["refused: RedrivePolicyUnknown", false]);
     assert.equal(server.proxy.count("SendMessageBatch"), 0);
   }),
+  promise("all that a copy takes has the time of one call", async (server) => {
+    const { connection, message } = await withDoomed(server, { settings: { callLimitMs: 500 } });
+    server.proxy.decide = () => ({ delayMs: 300 });
+    const before = performance.now();
+    const outcome = await connection.bury(message, "why");
+    assert.ok(performance.now() - before < 1400);
+    assert.deepEqual([endOf(outcome), outcome.copied], ["transient: TimeLimit", false]);
+    assert.equal(server.proxy.count("DeleteMessageBatch"), 0);
+  }),
   promise("many letters ask for the way once, and are deleted together", async (server) => {
     const { name, dead, connection, message } = await withDoomed(server);
     for (const body of ["a", "b", "c"]) await server.send(name, body);

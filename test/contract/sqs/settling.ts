@@ -104,6 +104,9 @@ export const SETTLING: readonly SqsCase[] = [
     const before = performance.now();
     assert.equal(endOf(await connection.extend(message, 5, 200)), "transient: TimeLimit");
     assert.ok(performance.now() - before < 1500);
+    server.proxy.forget();
+    assert.equal(endOf(await connection.extend(message, 5, 0)), "transient: TimeLimit");
+    assert.deepEqual(server.proxy.seen, [], "what could not be waited for is not asked");
   }),
   promise("a lost lease is told as such, in all the ways that servers say it", async (server) => {
     const { connection, message } = await withOne(server);
