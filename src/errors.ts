@@ -51,6 +51,9 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** No descriptor is left, of this process or of the machine. */
+export const isOutOfFiles = (error: unknown): boolean => codeOf(error) === "EMFILE" || codeOf(error) === "ENFILE";
+
 /** For the end of an exhaustive switch: a case that was forgotten is a type error here. */
 export function unreachable(value: never): never {
   throw new Error(`not a known case: ${JSON.stringify(value)}`);

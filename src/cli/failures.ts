@@ -1,4 +1,4 @@
-import { codeOf, EXIT, messageOf, ReeveError } from "../errors.ts";
+import { codeOf, EXIT, isOutOfFiles, messageOf, ReeveError, unavailable } from "../errors.ts";
 
 /** For a defect of Reeve itself: EX_SOFTWARE of sysexits.h. */
 const EXIT_BUG = 70;
@@ -8,6 +8,8 @@ export function report(error: unknown): number {
   if (error instanceof ReeveError) return reportExpected(error);
   if (error instanceof Error && error.name === "CACError") return reportUsage(error.message);
   if (codeOf(error) === "ENOSPC") return reportExpected(new ReeveError(EXIT.unavailable, "the disk is full"));
+  if (isOutOfFiles(error))
+    return reportExpected(unavailable("no file descriptor is left", "raise the limit: `ulimit -n`"));
   return reportBug(error);
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, rmdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../errors.ts";
+import { withSpare } from "./spare.ts";
 
 /** Longer than what the kernel says of a group's state; lists of processes are read in pieces of it. */
 const buffer = Buffer.allocUnsafe(4096);
@@ -103,31 +104,35 @@ export function removeGroups(path: string): boolean {
 }
 
 export function groupsIn(path: string): string[] {
-  const entries = unlessGone(() => readdirSync(path, { withFileTypes: true })) ?? [];
+  const entries = unlessGone(() => withSpare(() => readdirSync(path, { withFileTypes: true }))) ?? [];
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name));
 }
 
 /** Without O_CREAT and O_TRUNC, which mean nothing there. */
 export function write(path: string, text: string): void {
-  const descriptor = openSync(path, constants.O_WRONLY);
-  try {
-    writeSync(descriptor, text);
-  } finally {
-    closeSync(descriptor);
-  }
+  withSpare(() => {
+    const descriptor = openSync(path, constants.O_WRONLY);
+    try {
+      writeSync(descriptor, text);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
 }
 
 export function read(path: string): string {
-  const descriptor = openSync(path, "r");
-  try {
-    let text = "";
-    for (let size = -1; size !== 0; text += buffer.toString("latin1", 0, size)) {
-      size = readSync(descriptor, buffer, 0, buffer.length, null);
+  return withSpare(() => {
+    const descriptor = openSync(path, "r");
+    try {
+      let text = "";
+      for (let size = -1; size !== 0; text += buffer.toString("latin1", 0, size)) {
+        size = readSync(descriptor, buffer, 0, buffer.length, null);
+      }
+      return text;
+    } finally {
+      closeSync(descriptor);
     }
-    return text;
-  } finally {
-    closeSync(descriptor);
-  }
+  });
 }
 
 /** Undefined for a group that was removed; and for a threaded one, whose processes its parent lists. */

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Content, LeftOut } from "../store/job.ts";
+import { withSpare } from "./spare.ts";
 
 /** A directory itself, no link to one. */
 export const isDirectory = (path: string): boolean =>
@@ -20,7 +21,7 @@ export const isDirectory = (path: string): boolean =>
 /** No link, and no pipe that would have to be waited for. */
 export const isFileOrNothing = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
 
-export const isEmptyDirectory = (path: string): boolean => readdirSync(path).length === 0;
+export const isEmptyDirectory = (path: string): boolean => withSpare(() => readdirSync(path)).length === 0;
 
 export function moveDirectory(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true, mode: 0o700 });

@@ -32,7 +32,7 @@ export class OutlivingSlot implements Slot {
 
   start(launch: Launch): RunningTree {
     this.close();
-    return withFiles(() => {
+    return withFiles(this, () => {
       this.files.begin(launch.limits);
       const init = ExitRecord.ofInit(this.directory, launch.limits);
       const record = new ExitRecord(this.directory, init);

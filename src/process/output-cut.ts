@@ -3,6 +3,7 @@ import { codeOf } from "../errors.ts";
 import type { LeftOut } from "../store/job.ts";
 import type { OutputFile, Probes } from "./probes.ts";
 import { INLINE_BYTES } from "./results.ts";
+import { withSpare } from "./spare.ts";
 
 /** So far from an ideal cut a line's beginning is looked for, in bytes. */
 const LINE_SEARCH_BYTES = 64 * 1024;
@@ -118,7 +119,7 @@ const MOST_LOOKS = 10;
  */
 export function readCut(path: string): LeftOut | null {
   for (let look = 0; look < MOST_LOOKS; look += 1) {
-    const cut = parseRecord(readIfThere(`${path}.cut`));
+    const cut = parseRecord(withSpare(() => readIfThere(`${path}.cut`)));
     if (cut !== undefined) return cut;
   }
   return null;

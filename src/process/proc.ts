@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 import { codeOf } from "../errors.ts";
+import { withSpare } from "./spare.ts";
 
 /** A process as `/proc/PID/stat` shows it: proc(5). */
 export interface ProcessStat {
@@ -37,7 +38,9 @@ export const isAlive = (stat: ProcessStat | undefined): stat is ProcessStat =>
 /** One after the other, each as it is when its turn comes; the newest first, since they are the soonest gone. */
 export function* allProcesses(): Generator<ProcessStat> {
   if (!seesProcesses()) return;
-  const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
+  const pids = withSpare(() => readdirSync("/proc"))
+    .map(Number)
+    .filter(Number.isInteger);
   for (const pid of pids.toSorted((a, b) => b - a)) {
     const stat = readStat(pid);
     if (stat) yield stat;
@@ -59,7 +62,8 @@ export const commandLine = (pid: number): string => readProc(`/proc/${pid}/cmdli
 /** What it has open (`device:inode`), by descriptor. */
 export function filesOf(pid: number): ReadonlyMap<string, string> {
   try {
-    return new Map(readdirSync(`/proc/${pid}/fd`).map((name) => [name, fileName(`/proc/${pid}/fd/${name}`)]));
+    const names = withSpare(() => readdirSync(`/proc/${pid}/fd`));
+    return new Map(names.map((name) => [name, fileName(`/proc/${pid}/fd/${name}`)]));
   } catch (error) {
     if (isAbsence(error)) return new Map();
     throw error;
@@ -124,12 +128,14 @@ const buffer = Buffer.allocUnsafe(2048);
 /** What one read gives: half the system calls of readFile, for what is read for every job. */
 function readShort(path: string): string | undefined {
   try {
-    const descriptor = openSync(path, "r");
-    try {
-      return buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
-    } finally {
-      closeSync(descriptor);
-    }
+    return withSpare(() => {
+      const descriptor = openSync(path, "r");
+      try {
+        return buffer.toString("latin1", 0, readSync(descriptor, buffer, 0, buffer.length, 0));
+      } finally {
+        closeSync(descriptor);
+      }
+    });
   } catch (error) {
     if (isAbsence(error)) return undefined;
     throw error;
@@ -138,7 +144,7 @@ function readShort(path: string): string | undefined {
 
 function readProc(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return withSpare(() => readFileSync(path, "utf8"));
   } catch (error) {
     if (isAbsence(error)) return undefined;
     throw error;

@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { messageOf } from "../errors.ts";
+import { isOutOfFiles, messageOf } from "../errors.ts";
 import type { Content, Result } from "../store/job.ts";
 import type { DeclaredResult } from "./control.ts";
+import { withSpare } from "./spare.ts";
 
 /** Up to so many bytes are kept in the row of the store, what is larger in a file. */
 export const INLINE_BYTES = 16 * 1024;
@@ -49,7 +50,7 @@ export function findResults(directory: string, declared: readonly DeclaredResult
   const files = new Map(filesBelow(directory, warnings).map((path) => [relative(directory, path), path]));
   const results = new Map<string, Result>();
   const add = (id: string, file: string, type: string | null): void => {
-    const content = attempt(() => contentOf(file), `the result ${id} cannot be read`, warnings);
+    const content = attempt(() => withSpare(() => contentOf(file)), `the result ${id} cannot be read`, warnings);
     if (content) results.set(id, { id, type: type ?? mediaTypeOf(file), content });
   };
   const named = new Set<string>();
@@ -71,7 +72,7 @@ export function findResults(directory: string, declared: readonly DeclaredResult
 }
 
 function filesBelow(directory: string, warnings: string[]): string[] {
-  const list = () => readdirSync(directory, { withFileTypes: true });
+  const list = () => withSpare(() => readdirSync(directory, { withFileTypes: true }));
   const entries = attempt(list, `the results in ${directory} cannot be listed`, warnings) ?? [];
   return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
@@ -85,6 +86,8 @@ function attempt<T>(read: () => T, what: string, warnings: string[]): T | undefi
   try {
     return read();
   } catch (error) {
+    // It will be there to be read when others have been closed.
+    if (isOutOfFiles(error)) throw error;
     warnings.push(`${what}: ${messageOf(error)}`);
     return undefined;
   }

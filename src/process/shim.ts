@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import type { Limits } from "../config/definition.ts";
 import { codeOf } from "../errors.ts";
+import { withSpare } from "./spare.ts";
 
 /**
  * Who starts a program learns how it ended, and nobody else does. So a shell stands between a worker and a job that may
@@ -87,7 +88,10 @@ export class ExitRecord {
 
   #readOwn(): Kept {
     try {
-      return parse(readFileSync(this.path, "latin1"), statSync(this.path).mtimeMs);
+      return parse(
+        withSpare(() => readFileSync(this.path, "latin1")),
+        statSync(this.path).mtimeMs,
+      );
     } catch (error) {
       // Never made, or removed by the job.
       if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return NOTHING;

@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
 import { SpawnFailed, type Launch } from "./port.ts";
+import { withSpare } from "./spare.ts";
 
 /** So much the arguments and the environment may always have together: execve(2). */
 const ALWAYS_FITS = 128 * 1024;
@@ -18,20 +19,46 @@ export function refuseMissing(launch: Launch): void {
 }
 
 /** Why the program cannot be started, as far as a look at its file tells. */
-function unfitCode({ argv, environment, cwd }: Launch): "ENOENT" | "EACCES" | undefined {
-  const program = argv[0] ?? "";
-  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
-  const found = places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
+function unfitCode(launch: Launch): "ENOENT" | "EACCES" | undefined {
+  const found = programsOf(launch);
   if (found.length === 0) return "ENOENT";
   return found.some(isExecutable) ? undefined : "EACCES";
 }
 
-function missingCode(launch: Launch): string | undefined {
+/** The files that its first word may mean. */
+function programsOf({ argv, environment, cwd }: Launch): string[] {
+  const program = argv[0] ?? "";
+  const places = program.includes("/") ? [cwd] : (environment["PATH"] ?? "").split(":");
+  return places.map((place) => resolve(cwd, place, program)).filter((path) => existsSync(path));
+}
+
+function missingCode(launch: Launch): string {
   const { argv, environment } = launch;
   const unfit = unfitCode(launch);
   if (unfit !== undefined) return unfit;
   const texts = [...argv, ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)];
-  return texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS ? "E2BIG" : undefined;
+  if (texts.reduce((size, text) => size + Buffer.byteLength(text) + 9, 0) > ALWAYS_FITS) return "E2BIG";
+  return codeByHead(programsOf(launch).find(isExecutable) ?? "");
+}
+
+const HEAD_BYTES = 256;
+
+/** What looks like a program and did not start did so for want of something: of processes, memory, descriptors. */
+function codeByHead(path: string): "ENOEXEC" | "ENOENT" | "EAGAIN" {
+  const head = withSpare(() => headOf(path));
+  const [, interpreter] = /^#![ \t]*(\S+)/.exec(head) ?? [];
+  if (interpreter !== undefined) return existsSync(interpreter) ? "EAGAIN" : "ENOENT";
+  return head.includes("\0") ? "EAGAIN" : "ENOEXEC";
+}
+
+function headOf(path: string): string {
+  const bytes = Buffer.alloc(HEAD_BYTES);
+  const descriptor = openSync(path, "r");
+  try {
+    return bytes.toString("latin1", 0, readSync(descriptor, bytes, 0, HEAD_BYTES, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function isExecutable(path: string): boolean {

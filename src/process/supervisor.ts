@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { codeOf, messageOf } from "../errors.ts";
+import { codeOf, isOutOfFiles, messageOf } from "../errors.ts";
 import type { Runtime } from "../runtime/port.ts";
 import { Confinement, type Confining } from "./confinement.ts";
 import type { ControlGroup } from "./control-group.ts";
@@ -70,7 +70,7 @@ export class FileSlot implements Slot {
   }
 
   start(launch: Launch): RunningTree {
-    return withFiles(() => {
+    return withFiles(this, () => {
       this.#again = false;
       this.#files.begin(launch.limits, launch.role === "job" ? this.#supervision.own.seen : undefined);
       const init = ExitRecord.ofInit(this.directory, launch.limits);
@@ -98,12 +98,14 @@ export class FileSlot implements Slot {
 }
 
 /** @throws SpawnFailed where there is no room for files, or no descriptor. */
-export function withFiles(start: () => RunningTree): RunningTree {
+export function withFiles(slot: Pick<Slot, "close">, start: () => RunningTree): RunningTree {
   try {
     return start();
   } catch (error) {
+    // What it has open may be what those lack that run.
+    slot.close();
     const errno = codeOf(error);
-    if (errno !== "ENOSPC" && errno !== "EMFILE" && errno !== "ENFILE") throw error;
+    if (errno === undefined || (errno !== "ENOSPC" && !isOutOfFiles(error))) throw error;
     throw new SpawnFailed(errno, `the files of the job could not be made: ${messageOf(error)}`, { cause: error });
   }
 }

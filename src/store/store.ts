@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { unavailable } from "../errors.ts";
 import type { Database } from "../runtime/port.ts";
 import { Attempts } from "./attempts.ts";
 import { CleanUps } from "./clean-ups.ts";
@@ -116,6 +117,15 @@ export class Store {
   /** False when the file was replaced or removed under us: what we write then is lost. */
   isInPlace(): boolean {
     return statSync(this.location.database, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** @throws ReeveError when it is not: others may have the jobs that are still ours here. */
+  mustBeInPlace(): void {
+    if (this.isInPlace()) return;
+    throw unavailable(
+      `the store ${this.location.database} was replaced or removed while this worker was using it`,
+      "start a worker anew on the store that is there now",
+    );
   }
 
   /** The error for people, with what to do. */

@@ -93,12 +93,13 @@ export class Dispatcher {
   async topUp(): Promise<boolean> {
     let any = false;
     while (this.#room() > 0) {
-      const { queue } = this.#options.ports;
+      const { queue, store } = this.#options.ports;
       const started = await queue.receive(
         () => this.#request(),
         (message, index) => this.#admit(message, index),
       );
       if (started.length === 0) return any;
+      store.mustBeInPlace();
       any = true;
       const taken = new Set(started.map(({ slot }) => slot));
       this.#free = this.#free.filter((slot) => !taken.has(slot));

@@ -1,4 +1,4 @@
-import { messageOf, unavailable } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Ports } from "./ports.ts";
 import { reap } from "./reaper.ts";
@@ -69,7 +69,7 @@ export class Maintenance {
 
   async #go(): Promise<void> {
     const { ports, recovery, poke } = this.#options;
-    if (!ports.store.isInPlace()) throw replaced(ports.store.location.database);
+    ports.store.mustBeInPlace();
     await recovery.pass(() => {
       this.#hasAdopted = true;
       poke();
@@ -81,11 +81,4 @@ export class Maintenance {
     poke();
     if (!this.#stopped) this.#later();
   }
-}
-
-function replaced(path: string): Error {
-  return unavailable(
-    `the store ${path} was replaced or removed while this worker was using it`,
-    "start a worker anew on the store that is there now",
-  );
 }

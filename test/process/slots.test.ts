@@ -364,11 +364,11 @@ describe("a slot that is used again", () => {
     const scripts = ["echo x", "head -c 100000 /dev/zero", LEAVES_ALL];
     await runAll(place, ...scripts);
     const before = descriptorsOf(process.pid)?.length;
-    for (let round = 0; round < 5; round += 1) await runAll(place, ...scripts);
     for (let round = 0; round < 20; round += 1) {
       expect(() => place.start("", { argv: ["/no/such/program"] })).toThrow(SpawnFailed);
     }
-    expect(descriptorsOf(process.pid)?.length).toBe(before ?? 0);
+    for (let round = 0; round < 5; round += 1) await runAll(place, ...scripts);
+    expect(descriptorsOf(process.pid)?.length).toBeLessThanOrEqual(before ?? 0);
   });
 
   test("says whose it is, for who finds it after a crash", async () => {

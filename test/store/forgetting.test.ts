@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "../../src/store/job.ts";
-import { unremovable } from "../support/filesystems.ts";
+import { unchangeable } from "../support/filesystems.ts";
 import { existing, limits, newJob, only, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
 
 const NOW = 1_700_000_000_000;
@@ -117,7 +117,7 @@ describe("the files of a forgotten job", () => {
     const [stuck, fine] = [await withFiles(at), await withFiles(at)];
     await forget(at, stuck);
     await forget(at, fine);
-    const hold = unremovable(join(stuck.directory, "results.1", "deep"));
+    const hold = unchangeable(join(stuck.directory, "results.1", "deep"));
     const first = forgetting.removeFiles(forgetting.removals());
     hold[Symbol.dispose]();
     expect(first.gone).toEqual([fine.directory]);

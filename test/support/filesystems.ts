@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { chmodSync, statSync, closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, messageOf } from "../../src/errors.ts";
 import { temporaryDirectory, type TemporaryDirectory } from "./temporary.ts";
@@ -69,12 +69,13 @@ export function readOnlyDirectory(prepare: (path: string) => void = () => {}): T
   return { ...directory, [Symbol.dispose]: () => (chmodSync(directory.path, 0o700), directory[Symbol.dispose]()) };
 }
 
-/** Makes it so that nothing in the directory can be removed, until this is disposed of. */
-export function unremovable(directory: string): Disposable {
+/** Nothing in the directory can be removed, or the file cannot be written, until this is disposed of. */
+export function unchangeable(path: string): Disposable {
   if (process.getuid?.() === 0) {
-    command("chattr", "+i", directory);
-    return { [Symbol.dispose]: () => command("chattr", "-i", directory) };
+    command("chattr", "+i", path);
+    return { [Symbol.dispose]: () => command("chattr", "-i", path) };
   }
-  chmodSync(directory, 0o500);
-  return { [Symbol.dispose]: () => chmodSync(directory, 0o700) };
+  const { mode } = statSync(path);
+  chmodSync(path, mode & 0o555);
+  return { [Symbol.dispose]: () => chmodSync(path, mode) };
 }

@@ -7,7 +7,7 @@ import { KernelLocks, waitForLock } from "../../src/worker/locks.ts";
 import { removeLeftovers } from "../../src/worker/leftovers.ts";
 import { receive } from "../contract/queue.ts";
 import { FakeClock, takeTurns } from "../support/fake-clock.ts";
-import { unremovable } from "../support/filesystems.ts";
+import { unchangeable } from "../support/filesystems.ts";
 import { sqliteHarness } from "../support/sqlite-queue.ts";
 import { existing, only, temporaryDirectory, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
 
@@ -74,7 +74,7 @@ describe("a worker's directory that no row names", () => {
   test("that cannot be removed is told, and is no reason to end", () => {
     using at = temporaryStore();
     const [directory = ""] = directories(at, "stuck");
-    using _ = unremovable(`${directory}/slot-1`);
+    using _ = unchangeable(`${directory}/slot-1`);
     expect(remove(at)).toMatchObject([{ type: "trouble", what: expect.stringContaining(directory) }]);
   });
 });
