@@ -32,7 +32,7 @@ const timedOut = ({ job, attempts }: End): string[] =>
 /** A tree of which no member obeys, one of them in a session of its own. */
 const STUBBORN = `trap "" TERM; setsid sh -c 'trap "" TERM; sleep 1000; sleep 1000' & sleep 1000 & while :; do sleep 0.01; done`;
 /** On its first worker it has to be ended. */
-const STAYS = "[ -e finishing ] || { setsid sleep 1000 & sleep 1000; }";
+const STAYS = "setsid sleep 1000 & while [ ! -e finishing ]; do sleep 0.01; done";
 const HANDLER = `exit_handler = ["sh", "-c", 'echo "handled $REEVE_ATTEMPT" >> lines; setsid sleep 1000 &']`;
 
 /** Each attempt that was made to end has been cleaned up after, at most twice, and before the next began. */
@@ -82,6 +82,24 @@ const KINDS: Readonly<Record<string, Kind>> = {
     script: "sleep 1000",
     settings: `timeout = "40ms"\n${HANDLER}`,
     wrong: (end) => [...timedOut(end), ...cleanedUp(end)],
+  },
+  "a job that stands still for a while": {
+    script: STAYS,
+    async meanwhile(bench, worker) {
+      if (!(await bench.saw("began 1", worker))) return;
+      await bench.suspendForAWhile(worker);
+      bench.place.write("finishing", "");
+    },
+    wrong: completed,
+  },
+  "a job that outlives its worker": {
+    script: "sleep 0.3",
+    settings: "outlive = true",
+    outlives: true,
+    wrong: (end) => [
+      ...completed(end),
+      ...broken({ "it is begun once only": end.lines.filter((line) => line.startsWith("began")).length === 1 }),
+    ],
   },
   "a job with an exit handler, and its stop": {
     script: STAYS,
@@ -162,13 +180,14 @@ function lookAtStop({ what, signal, done, bench }: Life): string[] {
   const { place } = bench;
   const isSignalled =
     what === undefined || done.signal === signal || (done.signal !== null && done.signal === bench.stoppedBy);
-  const hadBegun = done.stderr.includes('"worker started"');
+  // Who never came to work had no chance; a job that outlives its worker keeps it in mind.
+  const mayLeave = !done.stderr.includes('"worker started"') || bench.outlives;
   return broken({
     "it died by the signal": isSignalled || (done.code !== null && done.stderr.includes('"worker ended"')),
-    "no process is left": !hadBegun || place.processes().length === 0,
+    "no process is left": mayLeave || place.processes().length === 0,
     "no worker is left":
-      !hadBegun || (workerRows(place).length === 0 && readdirSync(`${place.store}/workers`).length === 0),
-    "its job is put back or has ended": !hadBegun || bench.document().jobInfo.worker === null,
+      mayLeave || (workerRows(place).length === 0 && readdirSync(`${place.store}/workers`).length === 0),
+    "its job is put back or has ended": mayLeave || bench.document().jobInfo.worker === null,
     "nothing is lost": bench.document().jobInfo.lost === 0,
   });
 }

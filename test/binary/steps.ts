@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import type { Job } from "../../src/store/job.ts";
+import { isHeldByWorker } from "../../src/store/phases.ts";
 import { bytesOf } from "../../src/store/outputs.ts";
 import type { Store } from "../../src/store/store.ts";
 import { readDocument, type JobDocument } from "../../src/uws/document.ts";
@@ -17,6 +18,8 @@ export interface Kind {
   readonly script: string;
   /** Of its definition, as in reeve.toml. */
   readonly settings?: string;
+  /** A stop of its worker leaves it alone. */
+  readonly outlives?: boolean;
   /** What others do while the worker runs it. Must not mind that the worker may be dead. */
   readonly meanwhile?: (bench: Bench, worker: Running) => Promise<void>;
   /** What is wrong with how it ended, besides what must never be. */
@@ -142,6 +145,10 @@ export class Bench implements AsyncDisposable {
     });
   }
 
+  get outlives(): boolean {
+    return this.#kind.outlives ?? false;
+  }
+
   /** Signals a worker that is not known to live. */
   stop(worker: Running, signal: NodeJS.Signals): void {
     this.stoppedBy = signal;
@@ -149,13 +156,29 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Asks for its abort. */
-  async abort(): Promise<void> {
+  abort(): Promise<void> {
+    return this.#steer((store, { seq }) => {
+      const { phase, abortBy } = store.steering.abort(seq, Date.now(), "the test");
+      this.isAborted = phase === "ABORTED" || abortBy !== null;
+    });
+  }
+
+  /** Asks for its suspension, and lifts it when it stands still or its worker is dead. */
+  async suspendForAWhile(worker: Running): Promise<void> {
+    await this.#steer(
+      (store, job) => isHeldByWorker(job.phase) && store.suspension.ask(job.seq, Date.now(), "the test"),
+    );
+    await eventually("it stands still, or its worker is dead", () => {
+      return !isLiving(worker.pid) || this.#withJob((_, { phase }) => phase !== "EXECUTING");
+    });
+    await this.#steer((store, { seq, suspendBy }) => suspendBy && store.suspension.lift(seq, Date.now(), "the test"));
+  }
+
+  async #steer(steer: (store: Store, job: Job) => unknown): Promise<void> {
     const store = openStore(this.place.store);
     try {
       await store.write(() => {
-        const job = existing(store.jobs.byId(this.id));
-        const { phase, abortBy } = store.steering.abort(job.seq, Date.now(), "the test");
-        this.isAborted = phase === "ABORTED" || abortBy !== null;
+        steer(store, existing(store.jobs.byId(this.id)));
         store.wakeWorkers();
       });
     } finally {
