@@ -57,14 +57,15 @@ export interface Limits {
   timeoutMs: number | null;
   /** Milliseconds between the stop signal and KILL. */
   graceMs: number;
-  /** Failures after which a job is not run again. */
-  maxAttempts: number;
+  /** Failures after which a job is not run again; null: 1, or as an SQS queue's redrive policy says. */
+  maxAttempts: number | null;
   /** Starts without a recorded ending after which a job is not run again. */
   maxLost: number;
   /** Seconds that all attempts of a job may take together; 0 is no limit. */
   executionDuration: number;
   onLost: PutBack;
-  onSignal: PutBack;
+  /** Null: "fail", or "release" on SQS. */
+  onSignal: PutBack | null;
   /** Exit codes that say: never run this again. */
   rejectCodes: number[];
   /** Exit codes that say: not now, put it back. */
@@ -95,15 +96,15 @@ export interface Limits {
   resources: ResourceLimits;
 }
 
-/** The limits of a job that nothing was said about, on the embedded queue. */
+/** The limits of a job that nothing was said about. */
 export const DEFAULT_LIMITS: Limits = {
   timeoutMs: null,
   graceMs: 10_000,
-  maxAttempts: 1,
+  maxAttempts: null,
   maxLost: 3,
   executionDuration: 0,
   onLost: "release",
-  onSignal: "fail",
+  onSignal: null,
   rejectCodes: [],
   releaseCodes: [],
   releaseDelayMs: 0,
@@ -147,11 +148,8 @@ export interface ParameterDefinition {
   description?: string;
 }
 
-/** Which messages are a definition's: those with this attribute, and this value of it. */
-export interface Route {
-  attribute: string;
-  equals: string;
-}
+/** Which messages are a definition's: those with this attribute, or this field of a JSON body, and this value of it. */
+export type Route = { attribute: string; equals: string } | { field: string; equals: string };
 
 /** A named way to make jobs. */
 export interface Definition {
@@ -173,11 +171,61 @@ export interface Definition {
   route?: Route;
 }
 
-/** Where work comes from. */
-export interface QueueDefinition {
-  type: "sqlite" | "sqs";
-  url?: string;
+/** Where work comes from: the store itself, or Amazon SQS. */
+export type QueueDefinition = EmbeddedQueueDefinition | SqsQueueDefinition;
+
+export interface EmbeddedQueueDefinition {
+  type: "sqlite";
+  /** Its share of the slots, beside other queues' weights. */
+  weight: number;
 }
+
+export interface SqsQueueDefinition {
+  type: "sqs";
+  url: string;
+  /** Its share of the slots, beside other queues' weights. */
+  weight: number;
+  /** Null: the URL's, else the environment's. */
+  region: string | null;
+  /** Null: the environment's, else the URL's host. */
+  endpoint: string | null;
+  /** Milliseconds that a message is ours, from its receipt or the last beat. */
+  visibilityMs: number;
+  /** Milliseconds between beats; null: a third of the visibility timeout. */
+  beatMs: number | null;
+  /** Seconds that a poll waits for a message; null: as the queue says, else 20. */
+  waitSeconds: number | null;
+  /** The definition that its messages are for; null: they are routed. */
+  job: string | null;
+  /** What becomes of a message that is no definition's, or cannot be read. */
+  onUnroutable: (typeof ON_UNROUTABLE)[number];
+  /** What becomes of a message whose job is given up where there are no dead letters. */
+  onExhausted: (typeof ON_EXHAUSTED)[number];
+  /** Buckets that a message's pointer to S3 may name. */
+  pointerBuckets: string[];
+  /** What becomes of such a payload when its message is deleted. */
+  pointerPayloads: (typeof POINTER_PAYLOADS)[number];
+}
+
+export const ON_UNROUTABLE = ["bury", "leave"] as const;
+export const ON_EXHAUSTED = ["leave", "delete"] as const;
+export const POINTER_PAYLOADS = ["keep", "delete"] as const;
+
+/** What holds for an SQS queue of which nothing but its URL is known. */
+export const DEFAULT_SQS_QUEUE: Omit<SqsQueueDefinition, "url"> = {
+  type: "sqs",
+  weight: 1,
+  region: null,
+  endpoint: null,
+  visibilityMs: 60_000,
+  beatMs: null,
+  waitSeconds: null,
+  job: null,
+  onUnroutable: "bury",
+  onExhausted: "leave",
+  pointerBuckets: [],
+  pointerPayloads: "keep",
+};
 
 /** What `reeve.toml` says, completed with the defaults. */
 export interface Configuration {

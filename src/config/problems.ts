@@ -114,7 +114,7 @@ export function exitCodeProblems(reject: readonly number[], release: readonly nu
 export function limitProblems({ keepDescendants, maxAttempts, isolate }: Limits): Problem[] {
   if (!keepDescendants) return [];
   return [
-    ...problemAt(["keep_descendants"], maxAttempts > 1 ? BESIDE_THE_NEXT : null),
+    ...problemAt(["keep_descendants"], maxAttempts !== null && maxAttempts > 1 ? BESIDE_THE_NEXT : null),
     ...problemAt(["keep_descendants"], isolate === "pid" ? ENDS_WITH_ITS_INIT : null),
   ];
 }

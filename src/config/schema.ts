@@ -2,6 +2,7 @@ import * as v from "valibot";
 import {
   CONTAINMENTS,
   DEFAULT_LIMITS,
+  DEFAULT_SQS_QUEUE,
   type Definition,
   ISOLATIONS,
   type Limits,
@@ -194,7 +195,9 @@ const queue = v.pipe(
     if (url !== undefined && type === "sqlite")
       addIssue(issueAt({ path: ["url"], message: "means nothing for sqlite" }));
   }),
-  v.transform(({ url }): QueueDefinition => (url === undefined ? { type: "sqlite" } : { type: "sqs", url })),
+  v.transform(({ url }): QueueDefinition =>
+    url === undefined ? { type: "sqlite", weight: 1 } : { ...DEFAULT_SQS_QUEUE, url },
+  ),
 );
 
 /** The shape of `reeve.toml`: the only place that knows its keys. */

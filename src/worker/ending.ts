@@ -121,7 +121,7 @@ function judgeSpawn(facts: Facts, errno: string): Settlement {
 /** A failure: once more after a while, as long as the budget lasts. */
 function failed(facts: Facts): Settlement {
   const { job, limits } = facts;
-  if (job.failures + 1 >= limits.maxAttempts) return { ...buried(facts, "transient"), counts: "failure" };
+  if (job.failures + 1 >= (limits.maxAttempts ?? 1)) return { ...buried(facts, "transient"), counts: "failure" };
   const verdict = { kind: "release", delayMs: backoff(job.failures, limits, facts.random) } as const;
   return { phase: "QUEUED", verdict, counts: "failure", error: errorOf(facts) };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfiguration } from "../../src/config/configuration.ts";
-import { type Configuration, DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
+import { type Configuration, DEFAULT_LIMITS, DEFAULT_SQS_QUEUE, type Definition } from "../../src/config/definition.ts";
 import { errorOf, temporaryDirectory } from "./helpers.ts";
 
 async function load(toml: string, environment: Record<string, string> = {}): Promise<Configuration> {
@@ -202,8 +202,8 @@ describe("what it says", () => {
   test("queues", async () => {
     const toml = '[queues.main]\nurl = "https://sqs.eu-west-1.amazonaws.com/1/jobs"\n[queues.own]\ntype = "sqlite"';
     expect(Object.fromEntries((await load(toml)).queues)).toEqual({
-      main: { type: "sqs", url: "https://sqs.eu-west-1.amazonaws.com/1/jobs" },
-      own: { type: "sqlite" },
+      main: { ...DEFAULT_SQS_QUEUE, url: "https://sqs.eu-west-1.amazonaws.com/1/jobs" },
+      own: { type: "sqlite", weight: 1 },
     });
   });
 

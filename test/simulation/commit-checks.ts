@@ -111,7 +111,7 @@ export class CommitChecks {
   }
 
   #checkBudgets({ limits }: JobRecord, row: Row): void {
-    this.#check(row.failures <= limits.maxAttempts, "failures keep to the budget", row, `${row.failures}`);
+    this.#check(row.failures <= (limits.maxAttempts ?? 1), "failures keep to the budget", row, `${row.failures}`);
     this.#check(row.lost <= limits.maxLost, "lost starts keep to the budget", row, `${row.lost}`);
     this.#check(row.failures + row.lost <= row.attempts, "no attempt counts twice", row);
   }
@@ -123,7 +123,7 @@ export class CommitChecks {
     record.claimedAt = world.now;
     const isOwed = row.owed !== null;
     this.#check(
-      isOwed || row.failures < limits.maxAttempts,
+      isOwed || row.failures < (limits.maxAttempts ?? 1),
       "no start beyond the failures allowed",
       row,
       `${row.failures}`,
