@@ -24,7 +24,7 @@ const LONGEST_FILE = 250;
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
   main: "cli errors",
-  cli: "worker queue queue/sqlite process store runtime config uws clock errors events log",
+  cli: "worker queue queue/sqlite queue/sqs process store runtime config uws clock errors events log",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",

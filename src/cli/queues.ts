@@ -1,5 +1,6 @@
 import { systemClock } from "../clock.ts";
-import { DEFAULT_SQS_QUEUE, type Configuration, type SqsQueueDefinition } from "../config/definition.ts";
+import type { Configuration } from "../config/definition.ts";
+import { DEFAULT_SQS_QUEUE, type SqsQueueDefinition } from "../config/queue-definition.ts";
 import { suggestion } from "../config/wording.ts";
 import { usageError } from "../errors.ts";
 import type { SqsConnection } from "../queue/sqs/connection.ts";

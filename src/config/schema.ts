@@ -2,16 +2,15 @@ import * as v from "valibot";
 import {
   CONTAINMENTS,
   DEFAULT_LIMITS,
-  DEFAULT_SQS_QUEUE,
   type Definition,
   ISOLATIONS,
   type Limits,
   type ParameterDefinition,
-  type QueueDefinition,
   type ResourceLimits,
   STOP_SIGNALS,
   TERM_EXIT_ZERO,
 } from "./definition.ts";
+import { DEFAULT_SQS_QUEUE, type QueueDefinition } from "./queue-definition.ts";
 import { exitCodeProblems, limitProblems, type Problem, templateProblems } from "./problems.ts";
 import { parameters } from "./parameter-schema.ts";
 import { readOutputLimit, readResource, RESOURCE_KEYS } from "./resources.ts";

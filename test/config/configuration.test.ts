@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfiguration } from "../../src/config/configuration.ts";
-import { type Configuration, DEFAULT_LIMITS, DEFAULT_SQS_QUEUE, type Definition } from "../../src/config/definition.ts";
+import { type Configuration, DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
+import { DEFAULT_SQS_QUEUE } from "../../src/config/queue-definition.ts";
 import { errorOf, temporaryDirectory } from "./helpers.ts";
 
 async function load(toml: string, environment: Record<string, string> = {}): Promise<Configuration> {
