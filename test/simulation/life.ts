@@ -126,6 +126,7 @@ function makeClock(life: Life): Clock {
   return {
     now: () => world.wall(),
     monotonic: () => world.now,
+    boottime: () => world.now,
     after,
     soon: (callback) => void (life.isDead || world.after(0, life, callback)),
     sleep: (milliseconds) => new Promise((resolve) => void after(milliseconds, resolve)),

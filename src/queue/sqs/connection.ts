@@ -87,9 +87,10 @@ export class SqsConnection {
    * what it was about to bring would be invisible for nobody. Let it end, and release what it brings.
    *
    * @param waitSeconds 0 to 20, for the first message to come
+   * @param visibilitySeconds for how long what comes is nobody else's; else as the queue says
    */
-  receive(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
-    return this.#receiver.receive(max, waitSeconds);
+  receive(max: number, waitSeconds: number, visibilitySeconds?: number): Promise<Answer<ReceivedMessage[]>> {
+    return this.#receiver.receive(max, waitSeconds, visibilitySeconds);
   }
 
   /**

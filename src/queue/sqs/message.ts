@@ -9,7 +9,7 @@ export type Attributes = ReadonlyMap<string, Attribute>;
 /** What names a delivery, and since when it runs. */
 export interface Delivery {
   readonly receipt: string;
-  /** By the monotonic clock, in milliseconds: when the answer that brought it was there. */
+  /** By the clock that runs on while the machine sleeps, in milliseconds: when the answer that brought it was there. */
   readonly receivedAt: number;
 }
 

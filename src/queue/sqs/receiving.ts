@@ -36,17 +36,22 @@ export class Receiver {
     this.#settings = settings;
   }
 
-  async receive(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
+  async receive(max: number, waitSeconds: number, visibilitySeconds?: number): Promise<Answer<ReceivedMessage[]>> {
     if (max < 1) return { kind: "ok", value: [] };
     await this.#enter();
     try {
-      return await this.#poll(Math.min(max, MAX_MESSAGES), Math.min(Math.max(waitSeconds, 0), MAX_WAIT_SECONDS));
+      const wait = Math.min(Math.max(waitSeconds, 0), MAX_WAIT_SECONDS);
+      return await this.#poll(Math.min(max, MAX_MESSAGES), wait, visibilitySeconds);
     } finally {
       this.#leave();
     }
   }
 
-  async #poll(max: number, waitSeconds: number): Promise<Answer<ReceivedMessage[]>> {
+  async #poll(
+    max: number,
+    waitSeconds: number,
+    visibilitySeconds: number | undefined,
+  ): Promise<Answer<ReceivedMessage[]>> {
     const { address, clock, marginMs } = this.#settings;
     const asked: Asked = { action: "ReceiveMessage", queue: address.name };
     const answer = await this.#requests.ask(
@@ -57,13 +62,14 @@ export class Receiver {
           QueueUrl: address.url,
           MaxNumberOfMessages: max,
           WaitTimeSeconds: waitSeconds,
+          ...(visibilitySeconds !== undefined && { VisibilityTimeout: visibilitySeconds }),
           MessageAttributeNames: ["All"],
           MessageSystemAttributeNames: ["All"],
           // The older name of the same, which is the one that older look-alikes know (softwaremill/elasticmq#1004).
           AttributeNames: ["All"],
         });
         const { Messages = [] } = await client.send(command, options);
-        const receivedAt = clock.monotonic();
+        const receivedAt = clock.boottime();
         return Messages.map((message) => readMessage(message, receivedAt));
       },
       (messages) => complaintOf(messages, asked),

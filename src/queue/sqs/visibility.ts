@@ -32,7 +32,7 @@ export class Visibility {
 
   /** Whole seconds that this delivery can still be kept from others, from now on. */
   remainingSeconds({ receivedAt }: Delivery): number {
-    const elapsed = (this.#settings.clock.monotonic() - receivedAt) / 1000;
+    const elapsed = (this.#settings.clock.boottime() - receivedAt) / 1000;
     return Math.max(0, Math.floor(MAX_VISIBILITY_SECONDS - MARGIN_SECONDS - elapsed));
   }
 
