@@ -41,7 +41,7 @@ export class CleanUpChecks {
     const isNoted = (recorded?.cleanUpTries ?? 0) > counted;
     world.check(isNoted, "a try is recorded before it begins", () => `${what()}, ${recorded?.cleanUpTries}`);
     // What waits in the kernel ends by itself although it was made to stand still.
-    const isOwn = tree?.life === life && !wasStuck(tree) && isOwnExit(tree.end);
+    const isOwn = tree?.life === life && !wasStuck(tree) && tree.kept?.isLost !== true && isOwnExit(tree.end);
     world.check(!isOwn, "no exit handler after an exit of the job's own", what);
     const { worker } = row ?? {};
     const owner = this.#watched.workers.get(worker ?? "")?.life;
@@ -52,7 +52,9 @@ export class CleanUpChecks {
   #checkStanding(life: Life, launch: Launch, what: () => string): void {
     const { world, table, witness } = this.#watched;
     const { tree, tries } = witness.of(launch);
-    const isFirst = tree?.holder === life && tree.end === null && tries.every((one) => one.life !== life);
+    // Who keeps its end stands still as well, and cannot tell of it.
+    const isUntold = tree?.end === null || (tree?.kept?.exit === null && !tree.kept.isLost);
+    const isFirst = tree?.holder === life && isUntold && tries.every((one) => one.life !== life);
     const mayStand = isFirst && launch.environment["REEVE_CAUSE"] === "stop";
     const wrong = table.of(launch.job, "job").filter((one) => (mayStand ? one.moves : !one.isStuck));
     const say = (): string => `${what()}: ${wrong.map(({ pid }) => pid).join(" ")}`;

@@ -120,7 +120,7 @@ export class CommitChecks {
     const { world, ledger } = this.#watched;
     const { spec, limits } = record;
     this.#check(attempt?.number === row.attempts && attempt.endedAt === null, "a start is recorded", row);
-    record.claimedAt = world.now;
+    record.claimed.set(row.attempts, world.now);
     const isOwed = row.owed !== null;
     this.#check(
       isOwed || row.failures < (limits.maxAttempts ?? 1),
@@ -192,9 +192,11 @@ export class CommitChecks {
 }
 
 /** What could not be ended, or looked for, is said in the error; such a job is never run again. */
-export function isStuck({ phase, error }: Row): boolean {
-  return isFinal(phase) && /could not be ended|another pid namespace|recovery failed/.test(error ?? "");
-}
+export const isStuck = (row: Row): boolean => isFinal(row.phase) && saysStuck(row);
+
+/** It may be such a job, to be cleaned up after first. */
+export const saysStuck = ({ error }: Row): boolean =>
+  /could not be ended|another pid namespace|recovery failed/.test(error ?? "");
 
 const describeEnd = ({ endedAt, verdict, error, attempts }: Row): string =>
   JSON.stringify([endedAt, verdict, error, attempts]);

@@ -26,8 +26,39 @@ export interface SimulatedDatabaseOptions {
   readonly disk: Disk;
   /** Called when a commit is on disk and nobody has been told. */
   readonly committed: () => void;
+  /** Called when it does not use the connection any more. */
+  readonly closed: () => void;
   /** For checks of the checker: the statement that is run instead. */
   readonly rewrite: (sql: string) => string;
+}
+
+/** A real connection, which many lives use one after the other: to prepare a statement takes longer than to run it. */
+export class Connection implements Database {
+  readonly #real: Database;
+  readonly #statements = new Map<string, Statement<unknown>>();
+
+  constructor(real: Database) {
+    this.#real = real;
+  }
+
+  prepare<Row>(sql: string): Statement<Row> {
+    const known = this.#statements.get(sql) ?? this.#real.prepare<unknown>(sql);
+    this.#statements.set(sql, known);
+    // A row has the type that the statement asks for.
+    return known as Statement<Row>;
+  }
+
+  exec(sql: string): void {
+    this.#real.exec(sql);
+  }
+
+  close(): void {
+    this.#real.close();
+  }
+
+  resultCode(error: unknown): number | null {
+    return this.#real.resultCode(error);
+  }
 }
 
 /** A connection of one life: with faults, with crash points around each commit, and closed by its death. */
@@ -69,7 +100,9 @@ export class SimulatedDatabase implements Database {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     // What was not committed is rolled back by the system when a process dies.
-    this.#options.real.close();
+    if (this.#inTransaction) this.#options.real.exec("ROLLBACK");
+    this.#inTransaction = false;
+    this.#options.closed();
   }
 
   resultCode(error: unknown): number | null {

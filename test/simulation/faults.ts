@@ -1,4 +1,7 @@
+import type { TreeName } from "../../src/process/port.ts";
 import { STAY, type Goal } from "../../src/worker/ports.ts";
+import type { Mutation } from "./mutations.ts";
+import type { VirtualProcess } from "./process-table.ts";
 import type { Random } from "./random.ts";
 import type { WorkerLife } from "./watched.ts";
 import { FINISH, type Workplace } from "./workplace.ts";
@@ -8,6 +11,11 @@ const HOUR_MS = 3_600_000;
 const SAME_STOP_MS = 2000;
 /** What somebody may send to a process that is not his. */
 const FOREIGN = ["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
+
+const MEDDLING: Partial<Record<Mutation, string>> = {
+  "somebody wakes what stands still": "SIGCONT",
+  "somebody stops what runs": "SIGSTOP",
+};
 
 /** What goes wrong in a history, and what operators do. */
 export class Faults {
@@ -31,8 +39,21 @@ export class Faults {
   /** Somebody always starts another worker. */
   keepStaffed(): void {
     if (this.#isOver) return;
+    this.#meddle();
     if (this.#living().length === 0) this.#hire();
     this.#place.world.after(this.#random.between(200, 8000), null, () => this.keepStaffed());
+  }
+
+  /** For checks of the checker. Main processes are not stopped: what looks at their time would notice it first. */
+  #meddle(): void {
+    const { mutation, table } = this.#place.machine;
+    const signal = mutation && MEDDLING[mutation];
+    if (!signal) return;
+    const isKept = (tree: TreeName): boolean => table.ofTree(tree).some(({ isKeeper }) => isKeeper);
+    const isSpared = ({ tree, isLeader, isKeeper }: VirtualProcess): boolean =>
+      isKeeper || (signal === "SIGSTOP" && (isLeader || isKept(tree)));
+    const jobs = table.all.filter((one) => one.tree.role === "job" && !isSpared(one));
+    if (jobs.length > 0) table.signal([this.#random.pick(jobs).pid], signal, "outside");
   }
 
   #living(): readonly WorkerLife[] {
@@ -95,7 +116,7 @@ export class Faults {
   /** Signals come singly, in a row, or again after a while. */
   stop(one: WorkerLife): void {
     const { world } = this.#place;
-    const signals = this.#random.pick([[0], [0], [0, 100], [0, 3000], [0, 100, 6000]]);
+    const signals = this.#random.pick([[0], [0], [0, 100], [0, 2500], [0, 2500], [0, 100, 6000]]);
     for (const delay of signals) {
       world.after(delay, one.life, () => {
         one.life.say("is asked to stop");
@@ -137,7 +158,7 @@ export class Faults {
       machine.table.signal(pids, "SIGTERM", "outside");
     };
     world.after(this.#random.between(0, 100), null, send);
-    world.after(this.#random.between(0, 100), null, () => this.stop(one));
+    world.after(this.#random.between(0, 800), null, () => this.stop(one));
   }
 
   #finish({ life, worker }: WorkerLife): void {

@@ -2,7 +2,7 @@ import { STAY } from "../../src/worker/ports.ts";
 import { checkEnd } from "./end-checks.ts";
 import { Faults } from "./faults.ts";
 import { Crashed } from "./life.ts";
-import type { Mutation } from "./mutations.ts";
+import { breakWorker, type Mutation } from "./mutations.ts";
 import { Users } from "./users.ts";
 import { UNKNOWN_AFTER_MS, Workplace } from "./workplace.ts";
 import { World, type Violation } from "./world.ts";
@@ -10,6 +10,8 @@ import { World, type Violation } from "./world.ts";
 export interface HistoryOptions {
   readonly seed: number;
   readonly mutation?: Mutation;
+  /** More happens than usually. */
+  readonly isDense?: boolean;
   /** Print each line as it happens. */
   readonly show?: boolean;
 }
@@ -32,7 +34,7 @@ const LOOK_EVERY_MS = 4000;
 const MOST_ROUNDS = 100;
 
 /** From an empty store, through faults, to a store where all has come to rest. */
-export async function runHistory({ seed, mutation, show }: HistoryOptions): Promise<HistoryEnd> {
+export async function runHistory({ seed, mutation, isDense, show }: HistoryOptions): Promise<HistoryEnd> {
   const world = new World(seed, show ?? false);
   const place = new Workplace(world, mutation ?? null);
   const unheard = (error: unknown): void => {
@@ -40,10 +42,12 @@ export async function runHistory({ seed, mutation, show }: HistoryOptions): Prom
     world.violate("no promise is broken that nobody hears of", String(error instanceof Error ? error.stack : error));
   };
   process.on("unhandledRejection", unheard);
+  const repair = breakWorker(mutation ?? null);
   try {
-    await tell(place);
+    await tell(place, isDense ?? false);
   } finally {
     process.off("unhandledRejection", unheard);
+    repair();
     place.close();
   }
   return {
@@ -57,19 +61,19 @@ export async function runHistory({ seed, mutation, show }: HistoryOptions): Prom
   };
 }
 
-async function tell(place: Workplace): Promise<void> {
+async function tell(place: Workplace, isDense: boolean): Promise<void> {
   const { world } = place;
   const { random } = world;
   const lengthMs = random.between(5000, 120_000);
   const users = new Users(place);
   const faults = new Faults(place);
-  for (let action = random.between(2, 30); action > 0; action -= 1) {
+  for (let action = isDense ? 40 : random.between(2, 30); action > 0; action -= 1) {
     world.after(random.between(0, lengthMs), null, () => users.act());
   }
   for (let worker = random.between(0, 2); worker > 0; worker -= 1) place.startWorker(STAY, false);
   lookOn(place);
   // A part of all histories is calm, so that what is slow without a fault shows.
-  faults.plan(random.chance(0.1) ? 0 : random.between(1, 16), lengthMs);
+  faults.plan(isDense ? 30 : random.chance(0.1) ? 0 : random.between(1, 16), lengthMs);
   await world.run(() => false, lengthMs);
   world.say("", "from here on all goes well");
   users.end();

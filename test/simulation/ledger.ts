@@ -18,8 +18,8 @@ export interface JobRecord {
   abortSeenAt: number | null;
   /** Whoever asked for the abort of the running job was told that it is noted. */
   abortTold: boolean;
-  /** When its last attempt was seen to begin, in monotonic time. */
-  claimedAt: number;
+  /** When its attempts were seen to begin, in monotonic time. */
+  readonly claimed: Map<number, number>;
   /** Whether something cleans up after it. */
   readonly handled: boolean;
   /** How often it was seen to become SUSPENDED. */
@@ -53,7 +53,7 @@ export class Ledger {
       gone: false,
       abortSeenAt: null,
       abortTold: false,
-      claimedAt: 0,
+      claimed: new Map(),
       handled: spec.context.kind === "definition" || spec.context.exitHandler !== undefined,
       suspensions: 0,
       wasToStandStill: false,

@@ -5,13 +5,14 @@ const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     histories: { type: "string", default: "100" },
+    dense: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
   },
 });
 const seed = Number(values.seed);
 const histories = Number(values.histories);
 if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(histories) || histories < 1) {
-  console.error("usage: bun run simulate --seed N --histories M [--trace]");
+  console.error("usage: bun run simulate --seed N --histories M [--dense] [--trace]");
   process.exit(2);
 }
 
@@ -19,7 +20,7 @@ const begun = performance.now();
 const sums = { events: 0, jobs: 0, workers: 0 };
 let failed = 0;
 for (let index = 0; index < histories; index += 1) {
-  const end = await runHistory({ seed: seed + index, show: values.trace });
+  const end = await runHistory({ seed: seed + index, isDense: values.dense, show: values.trace });
   for (const what of ["events", "jobs", "workers"] as const) sums[what] += end[what];
   if (end.violation) {
     failed += 1;
@@ -37,5 +38,5 @@ process.exit(failed > 0 ? 1 : 0);
 function report({ seed, violation, tail }: HistoryEnd): void {
   console.log(`seed ${seed}: ${violation?.invariant}: ${violation?.detail}`);
   if (!values.trace && failed === 1) console.log(tail.slice(-40).join("\n"));
-  console.log(`again: bun run simulate --seed ${seed} --histories 1 --trace`);
+  console.log(`again: bun run simulate --seed ${seed} --histories 1${values.dense ? " --dense" : ""} --trace`);
 }

@@ -157,7 +157,8 @@ const KEEPER = { onTerm: null, windUpMs: 0, unkillableMs: 0 };
 
 /** Where the end of a main process is written down. */
 export interface Keeping {
-  begun(pid: number): void;
+  /** @param isLate - it could not before. */
+  begun(pid: number, isLate: boolean): void;
   ended(how: How): void;
   /** Who was to keep it is dead. */
   lost(): void;
@@ -172,6 +173,8 @@ export class ProcessTable {
   readonly #watch: TableWatch;
   readonly #living = new Map<number, VirtualProcess>();
   #lastPid = 1000;
+  /** For a check of the checker: nothing reaches exit handlers. */
+  isDeaf = false;
   /** Until when any of them waited in the kernel. */
   stuckUntil = Number.NEGATIVE_INFINITY;
 
@@ -221,9 +224,14 @@ export class ProcessTable {
       if (keeper && keeping) this.#keep(keeper, keeping, how);
       else ended(how);
     });
-    keeper?.plan([{ atMs: this.#soonMs(), run: () => keeping?.begun(keeper.pid) }]);
+    if (keeper && keeping) this.#planKeeper(keeper, keeping);
     this.#planMain(main, whose, behaviour);
     return { main, keeper };
+  }
+
+  #planKeeper(keeper: VirtualProcess, keeping: Keeping): void {
+    const run = (): void => keeping.begun(keeper.pid, this.#world.now - keeper.begunAt > SLOWEST_KEEPER_MS);
+    keeper.plan([{ atMs: this.#soonMs(), run }]);
   }
 
   #planMain(main: VirtualProcess, whose: Whose, behaviour: Behaviour): void {
@@ -241,7 +249,7 @@ export class ProcessTable {
     const run = (): void => {
       // What KILL was sent to does nothing more.
       if (keeper.isDoomed) return;
-      keeping.begun(keeper.pid);
+      keeping.begun(keeper.pid, false);
       keeping.ended(how);
       this.end(keeper, how.signal === null ? how : { code: 255, signal: null });
     };
@@ -295,6 +303,7 @@ export class ProcessTable {
       const one = this.#living.get(pid);
       if (!one) continue;
       this.#watch.signalling(one, signal, by);
+      if (one.tree.role === "exit handler" && this.isDeaf) continue;
       this.#deliver(one, signal, by);
     }
   }

@@ -14,6 +14,7 @@ import { terminate } from "../../src/process/terminate.ts";
 import type { Host } from "../../src/worker/ports.ts";
 import type { Disk } from "./database.ts";
 import { whileItLives, type Life } from "./life.ts";
+import type { Mutation } from "./mutations.ts";
 import type { Keeping, ProcessTable, VirtualProcess } from "./process-table.ts";
 import { behaviourOf, type Behaviour, type How } from "./programs.ts";
 import { AdoptedTree, SimulatedTree, targetOf } from "./simulated-tree.ts";
@@ -33,6 +34,8 @@ export interface ProcessWatch {
 /** What is kept of a job that may outlive its worker, in a directory of its own. */
 export class Kept implements Keeping {
   pid: number | null = null;
+  /** It was made to stand still before it could say who it is. */
+  isLate = false;
   /** The job itself. */
   main: VirtualProcess | null = null;
   exit: (How & { readonly endedAt: number }) | null = null;
@@ -46,7 +49,8 @@ export class Kept implements Keeping {
     this.#now = now;
   }
 
-  begun(pid: number): void {
+  begun(pid: number, isLate: boolean): void {
+    this.isLate ||= isLate;
     this.pid = pid;
   }
 
@@ -71,10 +75,8 @@ export interface Machine {
   readonly slots: Map<string, TreeName & { readonly pid: number | null; readonly kept: Kept | null }>;
   /** Spawns that the system refuses for want of something. */
   scarcity: number;
-  /** For a check of the checker: recovery says that all is gone. */
-  readonly recoveryLies: boolean;
-  /** For another: a tree is told to stand still that does not. */
-  readonly suspensionLies: boolean;
+  /** For checks of the checker: what of it lies. */
+  readonly mutation: Mutation | null;
 }
 
 const RECOVERY_FAILS = 0.02;
@@ -174,8 +176,10 @@ export class SimulatedProcesses implements Processes {
     life.reach("before a tree is recovered");
     this.#machine.watch.recovering(life, attempt);
     if (life.world.random.chance(RECOVERY_FAILS)) throw new Error("EIO: i/o error, open");
-    const kept = this.#kept(attempt);
-    if (kept && this.#canSee(attempt) && (await this.#isWatched(attempt, kept))) return this.#outlived(attempt, kept);
+    const kept = this.#machine.mutation === "kept ends are not read" ? null : this.#kept(attempt);
+    const mayGoOn = this.#machine.mutation !== "what outlives its worker is ended";
+    if (kept && mayGoOn && this.#canSee(attempt) && (await this.#isWatched(attempt, kept)))
+      return this.#outlived(attempt, kept);
     const left = await this.#endTree(attempt);
     life.reach("after a tree is recovered");
     if (left !== null) return { kind: "unknown", what: left };
@@ -223,8 +227,8 @@ export class SimulatedProcesses implements Processes {
 
   async #endTree(attempt: DeadAttempt): Promise<string | null> {
     const { workerWasInit, limits } = attempt;
-    const { table, recoveryLies } = this.#machine;
-    if (recoveryLies || attempt.bootId !== this.#host.bootId) return null;
+    const { table, mutation } = this.#machine;
+    if (mutation === "recovery says gone while it runs" || attempt.bootId !== this.#host.bootId) return null;
     if (!this.#canSee(attempt)) {
       if (table.ofTree(attempt).length > 0) return "in another pid namespace a process still has its output open";
       return workerWasInit ? null : "it ran in another pid namespace, which cannot be looked into";

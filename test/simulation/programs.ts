@@ -111,7 +111,10 @@ const EXIT_HANDLERS: Programs = {
   }),
 };
 
-export const PROGRAM_NAMES: readonly string[] = Object.keys(PROGRAMS);
+/** Those that run long enough for something to happen to them are met more often. */
+const LONG = ["steady", "long", "careful", "stubborn", "crowded", "stuck"];
+
+export const PROGRAM_NAMES: readonly string[] = [...Object.keys(PROGRAMS), ...LONG];
 export const EXIT_HANDLER_NAMES: readonly string[] = Object.keys(EXIT_HANDLERS);
 
 export function behaviourOf(name: string, random: Random): Behaviour {

@@ -68,8 +68,15 @@ export class RunChecks {
   /** A worker that has ended leaves nothing behind that it has not killed. */
   workerEnded(life: Life): void {
     const { world, table } = this.#watched;
-    const left = [...(this.#trees.get(life) ?? [])].filter((job) => table.isLeft(job));
+    const left = [...(this.#trees.get(life) ?? [])].filter((job) => table.isLeft(job) && this.#endsWith(life, job));
     world.check(left.length === 0, "no worker leaves its processes behind", () => `${life.name}: ${left}`);
+  }
+
+  /** Not what it was just about to adopt. */
+  #endsWith(life: Life, job: string): boolean {
+    const { ledger, witness } = this.#watched;
+    const { tree } = witness.of({ job, attempt: ledger.get(job)?.row?.attempts ?? 0 });
+    return tree?.kept === null || tree?.life === life;
   }
 
   treeGone(life: Life, tree: TreeName): void {

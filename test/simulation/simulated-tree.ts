@@ -5,8 +5,9 @@ import type { ProcessTable, VirtualProcess } from "./process-table.ts";
 import type { Kept, Machine } from "./processes.ts";
 import type { Behaviour } from "./programs.ts";
 
-/** From the death of a process until its parent hears of it. */
+/** From the death of a process until its parent hears of it; on a busy machine it is longer. */
 const SLOWEST_NEWS_MS = 3;
+const LATE_NEWS_MS = 150;
 /** A change in a directory is told within so many milliseconds, or not at all. */
 const SLOWEST_WATCH_MS = 20;
 const LOOK_EVERY_MS = 1000;
@@ -95,8 +96,8 @@ abstract class ControlledTree implements RunningTree {
   }
 
   async suspend(): Promise<void> {
-    const { suspensionLies } = this.machine;
-    if (suspensionLies || this.#stopping !== null || this.isOver) return;
+    const lies = this.machine.mutation === "a tree that moves is told to stand still";
+    if (lies || this.#stopping !== null || this.isOver) return;
     await whileItLives(standStill(this.#target, this.life.clock, () => this.#stopping !== null));
   }
 
@@ -105,6 +106,7 @@ abstract class ControlledTree implements RunningTree {
   }
 
   resume(): void {
+    if (this.machine.mutation === "a tree does not go on") return;
     this.#target.signal(this.#target.members(), "SIGCONT");
   }
 
@@ -134,10 +136,12 @@ export class SimulatedTree extends ControlledTree {
     const whose = { tree: launch, pidNamespace: host };
     const told = (how: { code: number | null; signal: string | null }): void => {
       if (life.isDead) return;
-      world.after(world.random.between(0, SLOWEST_NEWS_MS), life, () => {
+      const { random } = world;
+      world.after(random.between(0, random.chance(0.1) ? LATE_NEWS_MS : SLOWEST_NEWS_MS), life, () => {
         if (this.isOver) return;
         this.isOver = true;
-        exit.resolve({ ...(kept?.exit ?? how), usage: null, failure: null });
+        const { code, signal } = kept?.exit ?? how;
+        exit.resolve({ code, signal, usage: null, failure: null });
       });
     };
     const { main, keeper } = machine.table.start(whose, behaviour, told, kept);
@@ -156,6 +160,7 @@ export class SimulatedTree extends ControlledTree {
   }
 
   hasEnded(): boolean {
+    if (this.machine.mutation === "what has ended counts as running") return this.isOver;
     return !this.machine.table.isAlive(this.#child) || (this.#kept !== null && hasKeptEnd(this.#kept, this.machine));
   }
 }

@@ -14,7 +14,7 @@ function describeFailure({ seed, violation, tail }: HistoryEnd): string {
 /** Whether that check is the first to notice it in one of a few histories. */
 async function isNoticed(mutation: Mutation, by: string): Promise<boolean> {
   for (let seed = 1; seed <= PATIENCE; seed += 1) {
-    const { violation } = await runHistory({ seed, mutation });
+    const { violation } = await runHistory({ seed, mutation, isDense: true });
     if (violation?.invariant === by) return true;
   }
   return false;

@@ -5,7 +5,7 @@ import type { Sender, VirtualProcess } from "./process-table.ts";
 import type { Watched } from "./watched.ts";
 
 /** A ring may be lost, then the next look for the dead tells; and disks may be slow. */
-const SOON_MS = 15_000;
+const SOON_MS = 8000;
 
 /** What is SUSPENDED stands still, and what nobody suspended does not. */
 export class SuspensionChecks {
@@ -25,8 +25,9 @@ export class SuspensionChecks {
     if (before.phase !== "SUSPENDED" && row.phase === "SUSPENDED") {
       record.suspensions += 1;
       record.resumed = row.suspendBy === null;
-      // What is being ended meanwhile goes on to its end.
-      const moving = table.of(row.id, "job").filter(({ moves, asked }) => moves && asked.size === 0);
+      // What is being ended meanwhile goes on to its end, and what was resumed by a worker that died of it goes on.
+      const isOver = record.resumed || this.#hasEnded(row);
+      const moving = table.of(row.id, "job").filter(({ moves, asked }) => moves && asked.size === 0 && !isOver);
       const say = (): string => `${row.id.slice(0, 6)}: ${moving.map(({ pid }) => pid).join(" ")}`;
       world.check(moving.length === 0, "what is SUSPENDED stands still", say);
     }
@@ -57,20 +58,26 @@ export class SuspensionChecks {
   }
 
   #lookAt(row: Row): void {
-    const { table, witness, world } = this.#watched;
+    const { table, world } = this.#watched;
     if (row.phase !== "SUSPENDED" || row.suspendBy === null || row.abortBy !== null || !this.#isFair(row)) return;
-    const { tree } = witness.of({ job: row.id, attempt: row.attempts });
-    if (!tree || tree.main.asked.size > 0) return;
+    if (this.#hasEnded(row)) return;
     const moving = table.of(row.id, "job").filter(({ moves }) => moves);
     const say = (): string => `${row.id.slice(0, 6)}: ${moving.map(({ pid }) => pid).join(" ")}`;
     world.check(moving.length === 0, "what is SUSPENDED stays still", say);
   }
 
-  /** Whether nothing kept its worker from what it had to do. */
+  /** Its main process has ended, or was asked to. */
+  #hasEnded({ id, attempts }: Row): boolean {
+    const { tree } = this.#watched.witness.of({ job: id, attempt: attempts });
+    return !tree || tree.end !== null || tree.main.asked.size > 0;
+  }
+
+  /** Whether nothing kept its worker from what it had to do. One that ends leaves it to the next. */
   #isFair({ worker }: Row): boolean {
     const { workers, world } = this.#watched;
+    const { life, stopAskedAt } = workers.get(worker ?? "") ?? {};
     const since = world.now - SOON_MS;
-    return workers.get(worker ?? "")?.life.wasUndisturbedSince(since) === true && world.storeFailedAt < since;
+    return stopAskedAt === null && life?.wasUndisturbedSince(since) === true && world.storeFailedAt < since;
   }
 
   #lookForIdle(): void {

@@ -1,6 +1,6 @@
 import { isHeldByWorker } from "../../src/store/phases.ts";
 import { mayBeOfAStop } from "../../src/worker/ending.ts";
-import { isStuck } from "./commit-checks.ts";
+import { isStuck, saysStuck } from "./commit-checks.ts";
 import type { JobRecord } from "./ledger.ts";
 import type { Life } from "./life.ts";
 import type { AttemptRow, Row } from "./observer.ts";
@@ -10,7 +10,7 @@ import type { Watched, WorkerLife } from "./watched.ts";
 import { endedByItself, endingOf, type MainEnd, type TreeFacts } from "./witness.ts";
 
 /** From a death until it is told, a few timers included. */
-const NEWS_MS = 30;
+const NEWS_MS = 200;
 /** Between the look at a suspended job's time and the moment in which it stands still. */
 const SUSPENSION_MS = 30;
 /** A death by a signal is judged a second later, less what its news may take. */
@@ -39,10 +39,12 @@ export class TruthChecks {
 
   ended(ended: Ended): void {
     const { attempt, row } = ended;
-    const { tree, tries } = this.#watched.witness.of({ job: row.id, attempt: attempt.number });
-    if (tree && attempt.ending === "lost" && tries.length === 0 && !isStuck(row)) this.#checkLost(ended, tree);
+    const { tree } = this.#watched.witness.of({ job: row.id, attempt: attempt.number });
+    // What has begun to be cleaned up after does not go on.
+    const mayGoOn = attempt.cleanUpTries === 0 && !isStuck(row);
+    if (tree && attempt.ending === "lost" && mayGoOn) this.#checkLost(ended, tree);
     const ran = attempt.ending === "exited" || attempt.ending === "signalled";
-    this.#check(!ran || !!tree?.end || isStuck(row), "an end is recorded of what has ended", ended);
+    this.#check(!ran || !!tree?.end || saysStuck(row), "an end is recorded of what has ended", ended);
     if (!ran || !tree?.end) return;
     this.#checkEnding(ended, tree.end, tree.kept);
     this.#checkCause(ended, tree, tree.end);
@@ -56,7 +58,7 @@ export class TruthChecks {
     const isKnown = kept.exit !== null && !OF_A_SHUTDOWN.has(kept.exit.signal ?? "");
     this.#check(!isKnown, "an end that was kept is learnt", ended);
     this.#check(
-      end?.killer !== ended.by || kept.pid === null || kept.isLost,
+      end?.killer !== ended.by || kept.pid === null || kept.isLate || kept.isLost,
       "what outlives its worker goes on",
       ended,
     );
@@ -108,10 +110,11 @@ export class TruthChecks {
     const { limits, spec } = record;
     const slackMs = SUSPENSION_MS * (record.suspensions + 1);
     const asked = end.asked.get(ended.by) ?? end.asked.get(life);
-    const claimedMs = life === ended.by ? 0 : main.begunAt - record.claimedAt;
+    const claimedMs = life === ended.by ? 0 : main.begunAt - (record.claimed.get(attempt.number) ?? main.begunAt);
     const ran = (asked?.ranMs ?? end.ranMs) + slackMs + claimedMs;
-    // How long it ran under an earlier worker only the wall clock tells, and from its claim on.
-    if (life !== ended.by && this.#watched.world.jumpedAt >= main.begunAt) return;
+    // How long it ran under an earlier worker only the wall clock tells, from its claim on, with what stood still then.
+    const isGuess = this.#watched.world.jumpedAt >= main.begunAt || record.wasToStandStill;
+    if (life !== ended.by && isGuess) return;
     if (attempt.cause === "timeout") {
       this.#check(ran >= (limits.timeoutMs ?? Infinity), "no timeout before its time", ended, `${ran} ms`);
     }
@@ -130,7 +133,7 @@ export class TruthChecks {
     const { record, before, row, attempt } = ended;
     const { endsOutliving = true, stopAskedAt = null } = this.#workerOf(ended) ?? {};
     const wasRunning = stopAskedAt !== null && main.begunAt < stopAskedAt;
-    const isOwn = kept === null || endsOutliving || !wasRunning || mayBeOfAStop(endingOf(end));
+    const isOwn = kept === null || kept.isLost || endsOutliving || !wasRunning || mayBeOfAStop(endingOf(end));
     this.#check(isOwn, "a stop leaves alone what outlives it", ended);
     const counts = row.failures - before.failures + row.lost - before.lost;
     const isWanted = attempt.exitCode === 0 && record.limits.termExitZero === "completed";
@@ -139,7 +142,7 @@ export class TruthChecks {
     const isOther = row.phase === "ABORTED" ? before.abortBy !== null || row.abortBy !== null : isStuck(row);
     const isKept = isPutBack || isOther || isDirty || (isWanted && row.phase === "COMPLETED");
     this.#check(counts === 0 && isKept, "what a stop ends is put back, and not counted", ended, `${counts}`);
-    this.#checkFinish(ended, end);
+    if (!kept?.isLost) this.#checkFinish(ended, end);
   }
 
   /** What may finish by itself is given the time for it. */

@@ -221,7 +221,7 @@ function newJob({ world, ledger }: Workplace): NewJob {
 }
 
 function commandContext(random: Random): NewJob["context"] {
-  const exitHandler = random.chance(0.4) ? [random.pick(EXIT_HANDLER_NAMES)] : null;
+  const exitHandler = random.chance(0.6) ? [random.pick(EXIT_HANDLER_NAMES)] : null;
   const limits: Limits = {
     ...LIMITS,
     timeoutMs: random.chance(0.3) ? random.between(200, 15_000) : null,
@@ -233,10 +233,10 @@ function commandContext(random: Random): NewJob["context"] {
     releaseDelayMs: random.between(0, 2000),
     backoffBaseMs: random.between(0, 5000),
     backoffCapMs: 20_000,
-    finishMs: random.chance(0.2) ? random.between(100, 30_000) : 0,
+    finishMs: random.chance(0.3) ? random.between(100, 30_000) : 0,
     termExitZero: random.chance(0.8) ? "release" : "completed",
     exitHandlerMs: random.pick([500, 5000, 30_000]),
-    outlive: random.chance(0.2),
+    outlive: random.chance(0.3),
   };
   return { kind: "command", cwd: "/", environment: {}, secrets: [], limits, ...(exitHandler && { exitHandler }) };
 }

@@ -9,7 +9,7 @@ import { Store } from "../../src/store/store.ts";
 import type { Goal, Host } from "../../src/worker/ports.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { Checks } from "./checks.ts";
-import { SimulatedDatabase } from "./database.ts";
+import { Connection, SimulatedDatabase } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Life } from "./life.ts";
 import { Bells, LockTable } from "./machine.ts";
@@ -44,6 +44,8 @@ export class Workplace {
   readonly locks: LockTable;
   readonly workers: WorkerLife[] = [];
   readonly checks: Checks;
+  /** Connections that nobody uses. */
+  readonly #idle: Connection[] = [];
   readonly #byName = new Map<string, WorkerLife>();
   readonly #directory = temporaryPlace();
   readonly #location: StoreLocation;
@@ -66,6 +68,7 @@ export class Workplace {
       ended: (one, how) => this.checks.ended(one, how),
       signalling: (one, signal, by) => this.checks.signalling(one, signal, by),
     });
+    table.isDeaf = mutation === "exit handlers cannot be ended";
     this.checks = new Checks({
       world,
       ledger: this.ledger,
@@ -80,17 +83,18 @@ export class Workplace {
       watch: this.checks,
       slots: new Map(),
       scarcity: 0,
-      recoveryLies: mutation === "recovery says gone while it runs",
-      suspensionLies: mutation === "a tree that moves is told to stand still",
+      mutation,
     };
   }
 
   openStore(life: Life, patience: "fail" | "wait"): Store {
     let database: SimulatedDatabase | null = null;
     const openDatabase = (path: string): SimulatedDatabase => {
+      const real = this.#idle.pop() ?? new Connection(runtime.openDatabase(path, { create: false }));
       database = new SimulatedDatabase({
-        real: runtime.openDatabase(path, { create: false }),
+        real,
         life,
+        closed: () => this.#idle.push(real),
         disk: this.machine.disk,
         committed: () => this.checks.committed(life),
         rewrite: rewriting(this.#mutation),
@@ -213,6 +217,7 @@ export class Workplace {
 
   close(): void {
     for (const { life } of this.workers) life.die("the history is over");
+    for (const connection of this.#idle) connection.close();
     this.observer.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
