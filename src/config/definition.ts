@@ -130,10 +130,15 @@ export const PARAMETER_KINDS = ["string", "integer", "number", "boolean", "file"
 
 export type ParameterKind = (typeof PARAMETER_KINDS)[number];
 
+/** A place in a message: its body as a whole (an empty path) or a field of it, or one of its attributes. */
+export type MessagePlace = { from: "body"; path: string[] } | { from: "attribute"; name: string };
+
 /** What one parameter of a definition accepts. */
 export interface ParameterDefinition {
   kind: ParameterKind;
   required: boolean;
+  /** Where in a message its value is, if the message gives it there. */
+  from?: MessagePlace;
   /** As the job gets it: numbers and booleans as text. */
   default?: string | string[];
   min?: number;
@@ -150,7 +155,10 @@ export interface ParameterDefinition {
   description?: string;
 }
 
-/** Which messages are a definition's: those with this attribute, or this field of a JSON body, and this value of it. */
+/**
+ * Which messages are a definition's: those with this attribute, or this field of a JSON body (`type`, `detail.type`),
+ * and this value of it.
+ */
 export type Route = { attribute: string; equals: string } | { field: string; equals: string };
 
 /** A named way to make jobs. */

@@ -28,9 +28,14 @@ export function checkParameters(definition: Definition, given: readonly GivenPar
     if ("problems" in outcome) problems.push(...outcome.problems);
     else values.set(name, { value: outcome.value, definition: parameter });
   }
-  if (problems.length > 0) throw usageError(problems.join(" "));
+  if (problems.length > 0) throw usageError(problems.slice(0, MOST_PROBLEMS).join(" ") + moreThan(problems.length));
   return values;
 }
+
+// A message may name thousands of parameters, and what is wrong with it has to fit into its dead letter.
+const MOST_PROBLEMS = 10;
+
+const moreThan = (count: number): string => (count > MOST_PROBLEMS ? ` And ${count - MOST_PROBLEMS} more.` : "");
 
 const isFor = (name: string) => {
   const wanted = name.toLowerCase();
@@ -41,7 +46,7 @@ function undeclared(definition: Definition, given: readonly GivenParameter[]): s
   const declared = [...definition.parameters.keys()];
   const known = new Set(declared.map((name) => name.toLowerCase()));
   const strangers = new Set(given.map((one) => one.name).filter((name) => !known.has(name.toLowerCase())));
-  return [...strangers].map((name) => sentence(definition.name, name, declared));
+  return [...strangers].map((name, index) => (index < MOST_PROBLEMS ? sentence(definition.name, name, declared) : ""));
 }
 
 function sentence(job: string, name: string, declared: string[]): string {

@@ -1,11 +1,10 @@
 import { unreachable } from "../errors.ts";
 import { argumentProblem } from "./argument-text.ts";
-import type { ParameterDefinition } from "./definition.ts";
+import type { MessagePlace, ParameterDefinition } from "./definition.ts";
 import { messageBody, type MessageBody } from "./message-body.ts";
 
 /** Where the text of a placeholder comes from. */
-export type Source =
-  { from: "parameter"; name: string } | { from: "body"; path: string[] } | { from: "attribute"; name: string };
+export type Source = { from: "parameter"; name: string } | MessagePlace;
 
 /** A place in an argv template that is filled in for each job. */
 export interface Placeholder {
@@ -62,6 +61,16 @@ function sourceOf(groups: Record<string, string | undefined> | undefined): Sourc
   if (groups?.["attribute"] !== undefined) return { from: "attribute", name: groups["attribute"] };
   return { from: "body", path: groups?.["path"]?.split(".").slice(1) ?? [] };
 }
+
+/** A place in a message as it is written in a placeholder, but without the braces (`body.a.0`); null: it is none. */
+export function readPlace(written: string): MessagePlace | null {
+  const [[only] = []] = compileTemplate([`{${written}}`]);
+  return typeof only === "object" && only.whole && only.source.from !== "parameter" ? only.source : null;
+}
+
+/** The place as it is written. */
+export const writtenPlace = (place: MessagePlace): string =>
+  place.from === "body" ? ["body", ...place.path].join(".") : `attr.${place.name}`;
 
 /** All placeholders of a template, in the order written. */
 export function placeholders(template: Template): Placeholder[] {
