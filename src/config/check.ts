@@ -1,6 +1,8 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { type Configuration, DEFAULT_LIMITS, type Definition, type Limits } from "./definition.ts";
+import { leaseProblem } from "./lease.ts";
+import type { SqsQueueDefinition } from "./queue-definition.ts";
 import { compileTemplate, placeholders, withoutCase } from "./template.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,7 +18,6 @@ const CHECKS: readonly Check[] = [
   leadingMinus,
   noTime,
   ownVariables,
-  notActedOn,
 ];
 
 /** What of a job's limits this machine cannot enforce: a sentence each. */
@@ -31,9 +32,22 @@ export function checkConfiguration(
   environment: Environment = process.env,
   unenforceable: Unenforceable = () => [],
 ): string[] {
-  return [...configuration.definitions.values()].flatMap((definition) => {
+  const ofJobs = [...configuration.definitions.values()].flatMap((definition) => {
     const warnings = CHECKS.map((check) => check(definition, environment)).filter((warning) => warning !== false);
     return [...warnings, ...unenforceable(definition.limits)].map((warning) => `jobs.${definition.name}: ${warning}`);
+  });
+  return [...ofJobs, ...leaseWarnings(configuration)];
+}
+
+/** What `work` would refuse to begin with. */
+function leaseWarnings({ queues, definitions }: Configuration): string[] {
+  return [...queues].flatMap(([name, queue]) => (queue.type === "sqs" ? queueWarnings(name, queue, definitions) : []));
+}
+
+function queueWarnings(name: string, queue: SqsQueueDefinition, definitions: Configuration["definitions"]): string[] {
+  return [...definitions.values()].flatMap((definition) => {
+    const problem = leaseProblem({ ...queue, graceMs: definition.limits.graceMs });
+    return problem === null ? [] : [`queues.${name}, for jobs.${definition.name}: ${problem}`];
   });
 }
 
@@ -121,8 +135,4 @@ function noTime({ limits }: Definition): string | false {
 function ownVariables({ environment, passEnvironment }: Definition): string | false {
   const own = [...Object.keys(environment), ...passEnvironment].find((name) => name.startsWith("REEVE_"));
   return own !== undefined && `The variable ${own} may be overwritten: names that begin with REEVE_ are Reeve's own.`;
-}
-
-function notActedOn({ route }: Definition): string | false {
-  return route !== undefined && "`route` is not acted on by this version.";
 }

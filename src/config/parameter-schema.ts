@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { PARAMETER_KINDS, type ParameterDefinition } from "./definition.ts";
+import { place } from "./message-schema.ts";
 import { defaultText, parameterProblems, type Problem } from "./problems.ts";
 import {
   anyNumber,
@@ -25,6 +26,7 @@ const plainValue = v.union(
 const parameterTable = table({
   type: optional(oneOf(PARAMETER_KINDS)),
   required: optional(flag),
+  from: optional(place),
   default: optional(plainValue),
   min: optional(anyNumber),
   max: optional(anyNumber),
@@ -56,13 +58,13 @@ function toParameter(given: ParameterTable): { definition: ParameterDefinition; 
 }
 
 function withoutDefault(given: ParameterTable): ParameterDefinition {
-  const { min, max, choices, pattern, max_length: maxLength, description } = given;
+  const { from, min, max, choices, pattern, max_length: maxLength, description } = given;
   return {
     kind: given.type ?? "string",
     required: given.required ?? false,
     secret: given.secret ?? false,
     allowLeadingDash: given.allow_leading_dash ?? false,
-    ...present({ min, max, choices: choices?.map(String), pattern, maxLength, description }),
+    ...present({ from, min, max, choices: choices?.map(String), pattern, maxLength, description }),
   };
 }
 

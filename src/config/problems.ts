@@ -52,6 +52,8 @@ function misplacedKeys(definition: ParameterDefinition): Problem[] {
     ...misplaced("max", max !== undefined && !numeric, kind),
     ...misplaced("pattern", definition.pattern !== undefined && !textual, kind),
     ...misplaced("max_length", definition.maxLength !== undefined && !textual, kind),
+    // Whoever may send a message would otherwise have any file read.
+    ...misplaced("from", definition.from !== undefined && kind === "file", kind),
     ...misplaced("choices", definition.choices !== undefined && !numeric && !textual, kind),
     ...problemAt(["min"], min !== undefined && max !== undefined && min > max ? `is above \`max\`, ${max}` : null),
   ];

@@ -12,12 +12,13 @@ export const NAME_SENTENCE = "must begin with a letter, and have only letters, d
 /** A key that may be left out. */
 export const optional = v.exactOptional;
 
-type Table = Record<string, unknown>;
+/** A table as the parser gives it. */
+export type Table = Record<string, unknown>;
 
 // valibot leaves these out of every object without a word, so that what is under them would be lost unseen.
 const LOST_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 
-const isTable = (value: unknown): value is Table =>
+export const isTable = (value: unknown): value is Table =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 const anyTable = v.custom<Table>(isTable, "must be a table");

@@ -10,9 +10,11 @@ import {
   STOP_SIGNALS,
   TERM_EXIT_ZERO,
 } from "./definition.ts";
-import { DEFAULT_SQS_QUEUE, type QueueDefinition } from "./queue-definition.ts";
+import { route } from "./message-schema.ts";
 import { exitCodeProblems, limitProblems, type Problem, templateProblems } from "./problems.ts";
 import { parameters } from "./parameter-schema.ts";
+import { queue } from "./queue-schema.ts";
+import { referenceProblems } from "./references.ts";
 import { readOutputLimit, readResource, RESOURCE_KEYS } from "./resources.ts";
 import {
   count,
@@ -94,7 +96,7 @@ const jobTable = table({
   pass_env: optional(v.array(v.pipe(text(), v.regex(VARIABLE, VARIABLE_SENTENCE)), "must be a list of names")),
   cwd: optional(nonEmpty),
   description: optional(text()),
-  route: optional(table({ attribute: nonEmpty, equals: text() })),
+  route: optional(route),
   ...limitEntries,
 });
 
@@ -139,14 +141,14 @@ const under = (key: string, problems: Problem[]): Problem[] =>
 export type NamelessDefinition = Omit<Definition, "name" | "cwd"> & { cwd?: string };
 
 function toDefinition(given: JobTable): NamelessDefinition {
-  const { description, route, cwd, exit_handler: exitHandler } = given;
+  const { description, cwd, exit_handler: exitHandler } = given;
   return {
     command: given.command,
     parameters: given.params ?? new Map<string, ParameterDefinition>(),
     limits: toLimits(given),
     environment: given.env ?? {},
     passEnvironment: given.pass_env ?? [],
-    ...present({ description, route, cwd, exitHandler }),
+    ...present({ description, route: given.route, cwd, exitHandler }),
   };
 }
 
@@ -180,25 +182,6 @@ function toLimits(given: JobTable): Limits {
   return { ...DEFAULT_LIMITS, ...present(said) };
 }
 
-const URL_FORM = /^https?:\/\/[^\s/]+/;
-
-const queue = v.pipe(
-  table({
-    type: optional(oneOf(["sqlite", "sqs"])),
-    url: optional(v.pipe(text(), v.regex(URL_FORM, "must be a URL that begins with https:// or http://"))),
-  }),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const { type, url } = dataset.value;
-    if (url === undefined && type !== "sqlite") addIssue({ message: 'needs a `url`, or `type = "sqlite"`' });
-    if (url !== undefined && type === "sqlite")
-      addIssue(issueAt({ path: ["url"], message: "means nothing for sqlite" }));
-  }),
-  v.transform(({ url }): QueueDefinition =>
-    url === undefined ? { type: "sqlite", weight: 1 } : { ...DEFAULT_SQS_QUEUE, url },
-  ),
-);
-
 /** The shape of `reeve.toml`: the only place that knows its keys. */
 const configurationTable = table({
   store: optional(table({ path: optional(nonEmpty), durability: optional(oneOf(["full", "normal"])) })),
@@ -224,7 +207,7 @@ export function checkDocument(document: unknown): { table: ConfigurationTable } 
   const result = v.safeParse(configurationTable, document);
   const templates = v.safeParse(openTable({ jobs: optional(named(NAME, NAME_SENTENCE, jobTemplates)) }), document);
   const issues = [...(result.issues ?? []), ...(templates.issues ?? [])];
-  const problems = distinct([...lostKeyProblems(document), ...issues.map(toProblem)]);
+  const problems = distinct([...lostKeyProblems(document), ...issues.map(toProblem), ...referenceProblems(document)]);
   return result.success && problems.length === 0 ? { table: result.output } : { problems };
 }
 

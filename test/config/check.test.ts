@@ -86,7 +86,6 @@ test("settings that are most likely not meant are found", () => {
 });
 
 test("what is accepted but does nothing is said", () => {
-  expect(warnings(definition({}, { route: { attribute: "a", equals: "b" } })).join()).toContain("`route` is not acted");
   const limits = { ...DEFAULT_LIMITS, exitHandlerMs: 1000 };
   expect(warnings(definition({}, { limits })).join()).toContain("`exit_handler_timeout` means nothing without");
   expect(warnings(definition({}, { limits, exitHandler: ["/bin/true"] }))).toEqual([]);
