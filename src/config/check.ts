@@ -102,16 +102,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function refusableByEveryMessage({ command }: Definition): string | false {
-  const used = placeholders(compileTemplate(command));
+function refusableByEveryMessage({ command, environment }: Definition): string | false {
+  const used = placeholders(compileTemplate([...command, ...Object.values(environment)]));
   if (used.length === 0 || used.some(({ source }) => source.from === "parameter")) return false;
-  return `Its command names no parameter of its own, only ${used[0]?.written}: it rejects every message without that.`;
+  return `It names no parameter of its own, only ${used[0]?.written}: it rejects every message without that.`;
 }
 
 const LOOKALIKE = /\{(?:params?|parameters?|body|attr|attributes?)[.}][^{}\s]*\}?/i;
 
-function lookalike({ command, exitHandler = [] }: Definition): string | false {
-  const literals = compileTemplate([...command, ...exitHandler]).flat();
+function lookalike({ command, exitHandler = [], environment }: Definition): string | false {
+  const literals = compileTemplate([...command, ...exitHandler, ...Object.values(environment)]).flat();
   const found = literals.find((piece): piece is string => typeof piece === "string" && LOOKALIKE.test(piece));
   if (found === undefined) return false;
   return `${LOOKALIKE.exec(found)?.[0]} looks like a placeholder but is none, so the program gets it as it is written.`;

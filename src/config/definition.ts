@@ -169,7 +169,7 @@ export interface Definition {
   /** By their declared spelling; names are compared without case. */
   parameters: Map<string, ParameterDefinition>;
   limits: Limits;
-  /** What the job's environment gets beyond the allow-list. */
+  /** What the job's environment gets beyond the allow-list; its values are templates. */
   environment: Record<string, string>;
   /** Names that are passed on from the environment of Reeve itself, beyond the allow-list. */
   passEnvironment: string[];

@@ -20,12 +20,33 @@ export function templateProblems(words: readonly string[], parameters: Parameter
   return [nameless, ...misused].flat();
 }
 
+// By these a sender would choose what code is run, whatever the command is.
+const LOADING = /^(?:PATH|BASH_ENV|(?:LD|DYLD)_\w+)$/;
+
+/** The same for the variables of a definition. Paths are their names. */
+export function environmentProblems(environment: Readonly<Record<string, string>>, parameters: Parameters): Problem[] {
+  return Object.entries(environment).flatMap(([name, value]) =>
+    placeholders(compileTemplate([value])).flatMap((placeholder) =>
+      problemAt(
+        [name],
+        LOADING.test(name)
+          ? `decides what is run, which cannot be chosen by ${placeholder.written}`
+          : valueProblem(placeholder, parameters),
+      ),
+    ),
+  );
+}
+
 const problemAt = (path: Problem["path"], message: string | null): Problem[] =>
   message === null ? [] : [{ path, message }];
 
-function placeholderProblem({ source, written, argument, whole }: Placeholder, parameters: Parameters): string | null {
+function placeholderProblem(placeholder: Placeholder, parameters: Parameters): string | null {
   // Whoever may send a message would otherwise choose what is run.
-  if (argument === 0) return `the program cannot be chosen by ${written}`;
+  if (placeholder.argument === 0) return `the program cannot be chosen by ${placeholder.written}`;
+  return valueProblem(placeholder, parameters);
+}
+
+function valueProblem({ source, written, whole }: Placeholder, parameters: Parameters): string | null {
   if (source.from !== "parameter") return null;
   const parameter = withoutCase(parameters, source.name);
   if (parameter === undefined) {

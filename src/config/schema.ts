@@ -11,7 +11,7 @@ import {
   TERM_EXIT_ZERO,
 } from "./definition.ts";
 import { route } from "./message-schema.ts";
-import { exitCodeProblems, limitProblems, type Problem, templateProblems } from "./problems.ts";
+import { environmentProblems, exitCodeProblems, limitProblems, type Problem, templateProblems } from "./problems.ts";
 import { parameters } from "./parameter-schema.ts";
 import { queue } from "./queue-schema.ts";
 import { referenceProblems } from "./references.ts";
@@ -88,11 +88,11 @@ const templateEntries = {
   command: words,
   params: optional(parameters),
   exit_handler: optional(words),
+  env: optional(named(VARIABLE, VARIABLE_SENTENCE, passable)),
 };
 
 const jobTable = table({
   ...templateEntries,
-  env: optional(named(VARIABLE, VARIABLE_SENTENCE, passable)),
   pass_env: optional(v.array(v.pipe(text(), v.regex(VARIABLE, VARIABLE_SENTENCE)), "must be a list of names")),
   cwd: optional(nonEmpty),
   description: optional(text()),
@@ -123,16 +123,24 @@ function jobProblems(given: JobTable): Problem[] {
 
 const CAP_SENTENCE = "leaves `backoff_cap` below `backoff`";
 
+const templateTable = openTable(templateEntries);
+
 // Apart from the rest of a job, so that a wrong limit does not hide that a placeholder is wrong as well.
 const jobTemplates = v.pipe(
-  openTable(templateEntries),
+  templateTable,
   v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    const { command, exit_handler: exitHandler = [], params = new Map<string, ParameterDefinition>() } = dataset.value;
-    for (const problem of under("command", templateProblems(command, params))) addIssue(issueAt(problem));
-    for (const problem of under("exit_handler", templateProblems(exitHandler, params))) addIssue(issueAt(problem));
+    if (dataset.typed) for (const problem of jobTemplateProblems(dataset.value)) addIssue(issueAt(problem));
   }),
 );
+
+function jobTemplateProblems(given: v.InferOutput<typeof templateTable>): Problem[] {
+  const { command, exit_handler: exitHandler = [], env = {}, params = new Map<string, ParameterDefinition>() } = given;
+  return [
+    ...under("command", templateProblems(command, params)),
+    ...under("exit_handler", templateProblems(exitHandler, params)),
+    ...under("env", environmentProblems(env, params)),
+  ];
+}
 
 const under = (key: string, problems: Problem[]): Problem[] =>
   problems.map(({ path, message }) => ({ path: [key, ...path], message }));

@@ -115,12 +115,24 @@ export function expandTemplate(template: Template, context: TemplateContext): st
   return template.flatMap((pieces) => expandArgument(pieces, (placeholder) => filling(placeholder, context, body)));
 }
 
+/**
+ * One text for each, of one job, where nothing is an argument: a text may begin with `-`, and the items of a list are
+ * lines of it.
+ *
+ * @throws Rejection if a value is missing, or cannot be handed to a program.
+ */
+export function expandTexts(template: Template, context: TemplateContext): string[] {
+  const body = messageBody(context.body);
+  const fill: Fill = (placeholder) => ({ ...filling(placeholder, context, body), allowLeadingDash: true });
+  return template.map((pieces) => expandArgument(pieces, fill).join("\n"));
+}
+
 function expandArgument(pieces: readonly Piece[], fill: Fill): string[] {
   const [only, another] = pieces;
   if (typeof only === "object" && another === undefined) return expandWhole(only, fill(only));
   const text = pieces.reduce<string>((before, piece) => before + textOf(piece, fill, before), "");
   const problem = argumentProblem(text);
-  if (problem !== null) throw new Rejection(`The argument made of ${writtenIn(pieces)} ${problem}.`);
+  if (problem !== null) throw new Rejection(`What is made of ${writtenIn(pieces)} ${problem}.`);
   return [text];
 }
 

@@ -1,7 +1,8 @@
 import type { Definition, Limits } from "../config/definition.ts";
 import { DEFAULT_LIMITS } from "../config/definition.ts";
+import { compileEnvironment, expandEnvironment } from "../config/environment-template.ts";
 import { checkParameters } from "../config/parameters.ts";
-import { compileTemplate, expandTemplate, Rejection, type Template } from "../config/template.ts";
+import { compileTemplate, expandTemplate, Rejection, type Template, type TemplateContext } from "../config/template.ts";
 import { ReeveError } from "../errors.ts";
 import { definitionEnvironment, type Environment } from "../process/environment.ts";
 import type { Inputs, Job, Parameter } from "../store/job.ts";
@@ -26,7 +27,7 @@ interface Prepared {
   readonly definition: Definition;
   readonly template: Template;
   readonly exitHandler: Template | null;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: (from: TemplateContext) => Plan["environment"];
 }
 
 /** Turns what was asked for into what is run, by the worker's own definitions. */
@@ -61,16 +62,25 @@ export class Planner {
     const known = this.#prepared.get(name);
     const definition = this.#definitions.get(name);
     if (known || !definition) return known;
-    const { command, exitHandler, passEnvironment, environment } = definition;
+    const { command, exitHandler } = definition;
     const prepared = {
       definition,
       template: compileTemplate(command),
       exitHandler: exitHandler ? compileTemplate(exitHandler) : null,
-      environment: definitionEnvironment(this.#environment, passEnvironment, environment),
+      environment: environmentOf(definition, this.#environment),
     };
     this.#prepared.set(name, prepared);
     return prepared;
   }
+}
+
+/** Where no job has a say in it, all of them share one. */
+function environmentOf({ passEnvironment, environment }: Definition, worker: Environment): Prepared["environment"] {
+  const template = compileEnvironment(environment);
+  const make = (added: Record<string, string>) => definitionEnvironment(worker, passEnvironment, added);
+  if (!template.isFixed) return (from) => make(expandEnvironment(template, from));
+  const shared = make(expandEnvironment(template));
+  return () => shared;
 }
 
 function expand({ definition, template, exitHandler, environment }: Prepared, inputs: Inputs): Planned {
@@ -81,7 +91,7 @@ function expand({ definition, template, exitHandler, environment }: Prepared, in
     const from = { parameters, body, attributes: { ...attributes } };
     const argv = expandTemplate(template, from);
     const handler = exitHandler && expandTemplate(exitHandler, from);
-    return { kind: "plan", plan: { argv, cwd, environment, exitHandler: handler }, limits };
+    return { kind: "plan", plan: { argv, cwd, environment: environment(from), exitHandler: handler }, limits };
   } catch (error) {
     if (!(error instanceof Rejection) && !(error instanceof ReeveError)) throw error;
     return { kind: "rejected", reason: error.message, limits };

@@ -62,10 +62,15 @@ describe("templates", () => {
     expect(warningsOf("{attr.a}")).toContain("names no parameter of its own");
     expect(warningsOf("{body.image}{param.p}")).toBe("");
     expect(warningsOf("fixed")).toBe("");
+    expect(warnings(definition({}, { environment: { A: "{body.image}" } })).join()).toContain("only {body.image}");
   });
 
   test.each(["{params.p}", "{param.p", "{Param.p}", "{body.a b}", "{attribute.x}"])("%s looks wrong", (argument) => {
     expect(warningsOf(argument)).toContain("looks like a placeholder");
+  });
+
+  test("in a variable too", () => {
+    expect(warnings(definition({}, { environment: { A: "x{params.p}" } })).join()).toContain("{params.p} looks like");
   });
 
   test.each(["{print $1}", "{}", "{ body }", '{"body":1}'])("%s does not", (argument) => {

@@ -475,6 +475,22 @@ describe("templates", () => {
     expect(found[1]).toStartWith("reeve.toml:4: jobs.j.exit_handler.1 {param.z} names a parameter");
   });
 
+  test("are checked in variables too", async () => {
+    const found = await problems(
+      '[jobs.j]\ncommand = ["x"]\nparams.some = {}\n[jobs.j.env]\nA = "a{param.z}"\nB = "{param.some}"\nC = "{body.a}{print $1}"\nD = "x{attr.b}"',
+    );
+    expect(found).toEqual([
+      "reeve.toml:5: jobs.j.env.A {param.z} names a parameter that is not declared",
+      "reeve.toml:6: jobs.j.env.B {param.some} is optional and has no default; give it `default`, or `required = true`",
+    ]);
+  });
+
+  test.each(["PATH", "LD_PRELOAD", "BASH_ENV"])("no code is chosen by a placeholder in %s", async (name) => {
+    const found = await problems(`[jobs.j]\ncommand = ["x"]\nenv = { ${name} = "/bin:{body.a}" }`);
+    expect(found).toEqual([`reeve.toml:3: jobs.j.env.${name} decides what is run, which cannot be chosen by {body.a}`]);
+    expect((await job(`command = ["x"]\nenv = { ${name} = "/bin" }`)).environment).toEqual({ [name]: "/bin" });
+  });
+
   test.each(["{body.program}", "{attr.a}", "{param.p}", "./{param.p}"])("no program is chosen by %s", async (word) => {
     const found = await problems(`[jobs.j]\ncommand = ["${word}"]\nparams.p = { required = true }`);
     expect(found.join()).toContain("the program cannot be chosen by");
