@@ -2,11 +2,12 @@ import { suggestion } from "../config/wording.ts";
 import { EXIT, nothingThere, usageError } from "../errors.ts";
 import type { Job } from "../store/job.ts";
 import { errorSummary, isoTime, readDocument } from "../uws/document.ts";
-import { withExistingStore, type Context } from "./context.ts";
+import { readConfiguration, withExistingStore, type Context } from "./context.ts";
 import { eachOf } from "./each.ts";
 import { shortId } from "./ids.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { remarkOnWorkers } from "./living-workers.ts";
+import { chosenQueue } from "./queues.ts";
 import { titleOf } from "./render/job-table.ts";
 import { printJsonList } from "./render/json.ts";
 import { screenOf, table } from "./render/table.ts";
@@ -16,19 +17,40 @@ import { retryJob } from "./retrying.ts";
 import { showJob } from "./show.ts";
 import { print, printLine, remark } from "./streams.ts";
 
-type Action = (context: Context, ids: readonly string[], options: Options) => Promise<number>;
+type Act = (context: Context, ids: readonly string[], options: Options) => Promise<number>;
 
-const ACTIONS: Readonly<Record<string, Action>> = { list, show, retry, purge };
+const ACTIONS = { list, show, retry, purge } as const satisfies Readonly<Record<string, Act>>;
+type Action = keyof typeof ACTIONS;
+
+/** Options that mean something on SQS only. */
+const OF_SQS = ["to", "endpoint", "match", "job", "older-than", "limit", "rate", "dry-run"] as const;
 
 /** `reeve dead`: jobs that were given up, with the reason. */
 export async function run({ args: [name = "list", ...ids], options }: Invocation): Promise<number> {
-  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-  if (!action) {
-    const names = Object.keys(ACTIONS);
-    throw usageError(`\`reeve dead\` has no ${name}${suggestion(name, names)}`, `it has ${names.join(", ")}`);
+  const action = actionCalled(name);
+  if (action === "list" && ids.length > 0) {
+    throw usageError("`reeve dead list` takes no id", "`reeve dead show ID` shows one");
   }
-  if (name !== "list") return withExistingStore(options, (context) => action(context, ids, options));
-  if (ids.length > 0) throw usageError("`reeve dead list` takes no id", "`reeve dead show ID` shows one");
+  if (!options.has("queue")) return runOnStore(action, ids, options);
+  const configuration = await readConfiguration(options);
+  const chosen = chosenQueue(options, configuration);
+  if (!chosen?.definition) return runOnStore(action, ids, options);
+  const { runOnSqs } = await import("./dead-sqs/run.ts");
+  return runOnSqs(action, ids, chosen.definition, options, configuration);
+}
+
+function actionCalled(name: string): Action {
+  const names = Object.keys(ACTIONS);
+  if (isAction(name)) return name;
+  throw usageError(`\`reeve dead\` has no ${name}${suggestion(name, names)}`, `it has ${names.join(", ")}`);
+}
+
+const isAction = (name: string): name is Action => Object.hasOwn(ACTIONS, name);
+
+async function runOnStore(action: Action, ids: readonly string[], options: Options): Promise<number> {
+  const wrong = OF_SQS.find((name) => options.has(name));
+  if (wrong !== undefined) throw usageError(`--${wrong} is for dead letters of SQS`, "--queue names their queue");
+  if (action !== "list") return withExistingStore(options, (context) => ACTIONS[action](context, ids, options));
   return withExistingStore(
     options,
     (context) => context.store.reading(() => list(context, ids, options)),

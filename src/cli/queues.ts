@@ -18,10 +18,15 @@ export interface ChosenQueue {
 /**
  * The queue that `--queue` names: one of `reeve.toml`, an SQS queue by its URL, or `sqlite`. Undefined: it names none.
  *
+ * @param option another option that names a queue
  * @throws ReeveError (usage) for a name that nothing has.
  */
-export function chosenQueue(options: Options, configuration: Configuration): ChosenQueue | undefined {
-  const given = options.text("queue");
+export function chosenQueue(
+  options: Options,
+  configuration: Configuration,
+  option: "queue" | "to" = "queue",
+): ChosenQueue | undefined {
+  const given = options.text(option);
   if (given === undefined) return undefined;
   const endpoint = options.text("endpoint");
   const withEndpoint = (definition: SqsQueueDefinition): SqsQueueDefinition =>
@@ -31,7 +36,7 @@ export function chosenQueue(options: Options, configuration: Configuration): Cho
   if (known) return { name: given, definition: known.type === "sqs" ? withEndpoint(known) : null };
   if (given === "sqlite") return { name: given, definition: null };
   throw usageError(
-    `--queue ${given}: reeve.toml has no such queue${suggestion(given, configuration.queues.keys())}`,
+    `--${option} ${given}: reeve.toml has no such queue${suggestion(given, configuration.queues.keys())}`,
     "a name of [queues.…], an SQS queue's URL, or sqlite",
   );
 }

@@ -1,3 +1,4 @@
+import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
@@ -216,8 +217,12 @@ export const VERBS: readonly Verb[] = [
     description: "look at dead letters (list, show), run them again (retry) or forget them (purge)",
     args: "[action] [...ids]",
     usage: "dead list | show ID | retry ID…|--all | purge ID…|--all",
-    options: [["--all", "all of them"], QUIET, JSON_OPTION],
-    examples: ["reeve dead list", "reeve dead retry --all"],
+    options: [["--all", "all of them"], ...SQS_LETTER_OPTIONS, QUIET, JSON_OPTION],
+    examples: [
+      "reeve dead list",
+      "reeve dead retry --all",
+      "reeve dead retry --all --queue main --match 'exit code 3' --rate 5 --dry-run",
+    ],
     load: () => import("./dead.ts"),
   },
   {

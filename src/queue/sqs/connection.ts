@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { parseQueueUrl, type QueueAddress } from "./address.ts";
 import { Burials } from "./burying.ts";
 import { createClient, type ClientPorts, type ClientSettings } from "./client.ts";
+import { findDeadLetterQueue, type DeadLetterQueue } from "./dead-letters.ts";
 import { readFacts, type QueueFacts } from "./facts.ts";
 import { Health } from "./health.ts";
 import type { Delivery, OutgoingMessage, ReceivedMessage } from "./message.ts";
@@ -56,6 +57,7 @@ export class SqsConnection {
   readonly address: QueueAddress;
   readonly #requests: Requests;
   readonly #settings: ConnectionPorts & { readonly address: QueueAddress; readonly limitMs: number };
+  readonly #given: readonly [ConnectionSettings, ConnectionPorts];
   readonly #receiver: Receiver;
   readonly #visibility: Visibility;
   readonly #remover: Remover;
@@ -67,6 +69,7 @@ export class SqsConnection {
     this.address = address;
     this.#requests = requests;
     this.#settings = all;
+    this.#given = [settings, ports];
     this.#receiver = new Receiver(requests, { ...all, marginMs: pollMarginMs });
     this.#visibility = new Visibility(requests, all);
     this.#remover = new Remover(requests, { ...all, flushDelayMs });
@@ -80,6 +83,16 @@ export class SqsConnection {
 
   facts(): Promise<Answer<QueueFacts>> {
     return readFacts(this.#requests, this.address, this.#settings.limitMs);
+  }
+
+  /** Finds the queue that the redrive policy of this one, whose facts these are, moves messages to. */
+  deadLetterQueue(facts: Pick<QueueFacts, "redrive">): Promise<Answer<DeadLetterQueue>> {
+    return findDeadLetterQueue(this.#requests, this.address, facts, this.#settings.limitMs);
+  }
+
+  /** Another queue of the same account and region, by the same client: it is closed with this one. */
+  beside(url: string): SqsConnection {
+    return new SqsConnection(parseQueueUrl(url), this.#requests, ...this.#given);
   }
 
   /**
