@@ -161,7 +161,7 @@ params.image = { type = "string", required = true }
 params.width = { type = "integer", default = 800, min = 1, max = 4000 }
 params.tags = { type = "strings", default = ["a b", "c"] }
 params.key = { type = "string", secret = true, default = "hidden" }
-env = { MODE = "fast" }
+env = { MODE = "fast", TITLE = "-{param.image}: {param.width}", TAGS = "{param.tags}" }
 pass_env = ["SECRET_OF_THE_CALLER"]
 cwd = "sub"
 timeout = "1h"
@@ -204,6 +204,8 @@ forEachForm("definitions", (form) => {
       ...aws,
       PATH,
       MODE: "fast",
+      TITLE: `-it's a.png: ${width}`,
+      TAGS: "a b\nc",
       SECRET_OF_THE_CALLER: "1",
       REEVE_PARAM_IMAGE: "it's a.png",
       REEVE_PARAM_KEY: "hush",

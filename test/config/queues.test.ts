@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { checkConfiguration } from "../../src/config/check.ts";
 import { loadConfiguration } from "../../src/config/configuration.ts";
 import type { Configuration } from "../../src/config/definition.ts";
@@ -185,4 +187,11 @@ describe("where a parameter comes from", () => {
   ])("from %s", async (written, place) => {
     expect((await load(from(written))).definitions.get("resize")?.parameters.get("p")).toMatchObject({ from: place });
   });
+});
+
+test("the README's example is a configuration", async () => {
+  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+  const examples = [...readme.matchAll(/^```toml\n([^]*?)^```$/gm)].map(([, toml = ""]) => toml);
+  expect(examples).not.toBeEmpty();
+  for (const example of examples) expect((await load(example)).definitions.size).toBeGreaterThan(0);
 });
