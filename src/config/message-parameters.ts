@@ -1,5 +1,5 @@
 import type { Definition, MessagePlace } from "./definition.ts";
-import type { FoundItems, MessageBody } from "./message-body.ts";
+import type { Found, FoundItems, MessageBody } from "./message-body.ts";
 import type { GivenParameter } from "./parameters.ts";
 import { writtenPlace } from "./template.ts";
 import { shown } from "./wording.ts";
@@ -72,16 +72,19 @@ function giftsByPlace({ parameters }: Definition, message: OwnMessage): Gifts {
   return { gifts };
 }
 
-function textsAt(place: MessagePlace, isList: boolean, { body, attributes }: OwnMessage): FoundItems {
+function textsAt(place: MessagePlace, isList: boolean, { body, attributes, byName }: OwnMessage): FoundItems {
   if (place.from === "attribute") return attributeText(attributes, place.name);
-  if (place.path.length > 0 && isList) return body.items(place.path);
-  const found = place.path.length > 0 ? body.field(place.path) : body.whole();
-  return "text" in found ? { texts: [found.text] } : found;
+  // Of a message that names its job the body is but the envelope of its parameters.
+  if (place.path.length === 0) return byName ? ABSENT : asItem(body.whole());
+  return isList ? body.items(place.path) : asItem(body.field(place.path));
 }
+
+const ABSENT: FoundItems = { problem: "is missing", absent: true };
+const asItem = (found: Found): FoundItems => ("text" in found ? { texts: [found.text] } : found);
 
 function attributeText(attributes: OwnMessage["attributes"], name: string): FoundItems {
   const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
-  return value === undefined ? { problem: "is missing", absent: true } : { texts: [value] };
+  return value === undefined ? ABSENT : { texts: [value] };
 }
 
 function giftsOfCommandLine({ parameters }: Definition, extra: readonly GivenParameter[]): Gift[] {

@@ -204,6 +204,13 @@ describe("parameters", () => {
     expect(given(route(settings([one]), body, attributes))).toEqual(expected);
   });
 
+  test("the whole body is given, but not where it only names the job and its parameters", () => {
+    const one = named("j", { parameters: new Map([["text", parameter({ from: { from: "body", path: [] } })]]) });
+    expect(given(route(settings([one]), '{"a": 1}'))).toEqual(['text={"a": 1}']);
+    expect(given(route(settings([one]), params({ text: "t" }), OURS))).toEqual(["text=t"]);
+    expect(told(route(settings([one]), new Uint8Array([0xff])))).toContain("`from`, body, is not valid UTF-8.");
+  });
+
   test("--param fills what the message leaves open, for definitions that declare it", () => {
     const extra = [
       { name: "IMAGE", value: "x.png" },
