@@ -16,6 +16,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** Half of the body, and then: the end of the connection, a reset, nothing, or one that is chunked and never ends. */
+  readonly breaks?: "cut" | "reset" | "stall" | "endless";
 }
 
 /** What happens to a request on its way. */
@@ -110,7 +112,7 @@ export class FaultProxy implements AsyncDisposable {
     this.seen.push(request);
     const fate = this.decide(request);
     if (typeof fate === "object") {
-      if ("status" in fate) return write(socket, fate);
+      if ("status" in fate) return void (await answerWith(socket, fate));
       await new Promise((resolve) => setTimeout(resolve, fate.delayMs));
       return write(socket, await this.#forward(request));
     }
@@ -186,6 +188,32 @@ function parse(text: string): Readonly<Record<string, unknown>> {
 function write(socket: Socket, answer: HttpAnswer): void {
   const { head, body } = encode(answer);
   socket.write(Buffer.concat([head, body]));
+}
+
+async function answerWith(socket: Socket, answer: HttpAnswer): Promise<void> {
+  switch (answer.breaks) {
+    case undefined:
+      return write(socket, answer);
+    case "cut":
+      return void socket.end(half(answer));
+    case "stall":
+      return void socket.write(half(answer));
+    case "reset":
+      await new Promise((resolve) => socket.write(half(answer), resolve));
+      return void socket.resetAndDestroy();
+    case "endless":
+      return await writeForEver(socket, answer);
+    default:
+      return answer.breaks satisfies never;
+  }
+}
+
+/** Until nobody listens any more. */
+async function writeForEver(socket: Socket, { status, headers = {} }: HttpAnswer): Promise<void> {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} -\r\n${lines.join("")}transfer-encoding: chunked\r\n\r\n`);
+  const chunk = `10000\r\n${"x".repeat(0x10000)}\r\n`;
+  while (!socket.destroyed) await new Promise<void>((resolve) => socket.write(chunk, () => resolve()));
 }
 
 /** Promises all of the answer, and has half of it. */

@@ -74,23 +74,28 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws {ReeveError} where a setting is no address
  */
 export function endpointFor(address: QueueAddress, option: string | null, environment: Environment): string | null {
-  const fromEnvironment = configuredEndpoint(environment);
-  const [value, source] = option === null ? fromEnvironment : [option, "the endpoint"];
-  if (value === null) return address.endpoint;
+  const endpoint = option === null ? configuredEndpoint("SQS", environment) : checkEndpoint(option, "the endpoint");
+  return endpoint ?? address.endpoint;
+}
+
+/** @throws {ReeveError} where the value is no address */
+function checkEndpoint(value: string, source: string): string {
   if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) {
     throw configurationError(`${source} is ${JSON.stringify(value)}`, "an address like http://localhost:4566");
   }
   return value;
 }
 
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-function configuredEndpoint(environment: Environment): readonly [string | null, string] {
-  if (environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true") return [null, ""];
-  for (const name of ["AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL"]) {
-    const value = environment[name];
-    if (value !== undefined && value !== "") return [value, name];
-  }
-  return [null, ""];
+/**
+ * What the environment says instead of a service's own address; null: nothing
+ * (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+ *
+ * @throws {ReeveError} where a setting is no address
+ */
+export function configuredEndpoint(service: "SQS" | "S3", environment: Environment): string | null {
+  if (environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]?.toLowerCase() === "true") return null;
+  const name = [`AWS_ENDPOINT_URL_${service}`, "AWS_ENDPOINT_URL"].find((one) => environment[one]);
+  return name === undefined ? null : checkEndpoint(environment[name] ?? "", name);
 }
 
 /** The parts of `arn:aws:sqs:eu-west-1:123456789012:jobs-dead` that are needed to find that queue; null: it is none. */

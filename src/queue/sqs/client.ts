@@ -32,10 +32,10 @@ export async function createClient(
   sdk: Sdk,
   address: QueueAddress,
   settings: ClientSettings,
-  ports: ClientPorts,
+  { fetch, warn }: { readonly fetch: Fetch; readonly warn: ClientPorts["warn"] },
 ): Promise<SQSClient> {
   const endpoint = endpointFor(address, settings.endpoint ?? null, settings.environment);
-  const requestHandler = new FetchHandler(fetchFor(settings.environment, ports));
+  const requestHandler = new FetchHandler(fetch);
   const region = settings.region ?? address.region ?? (await configuredRegion(sdk, address, settings.environment));
   const config: SQSClientConfig & { readonly ignoreCache: boolean } = {
     region,
@@ -49,7 +49,7 @@ export async function createClient(
     maxAttempts: 1,
     // One message with a wrong or missing checksum would strand the nine that came with it; TLS guards the bytes.
     md5: false,
-    logger: { trace() {}, debug() {}, info() {}, error() {}, warn: (...words) => ports.warn(words.join(" ")) },
+    logger: { trace() {}, debug() {}, info() {}, error() {}, warn: (...words) => warn(words.join(" ")) },
   };
   return new sdk.SQSClient(config);
 }
@@ -70,7 +70,12 @@ async function configuredRegion(
   }
 }
 
-function fetchFor(environment: ClientSettings["environment"], { runtime }: ClientPorts): Fetch {
+/**
+ * What asks servers, and trusts those that AWS_CA_BUNDLE names.
+ *
+ * @throws {ReeveError} where that is no file of certificates
+ */
+export function fetchFor(environment: ClientSettings["environment"], { runtime }: ClientPorts): Fetch {
   const path = environment["AWS_CA_BUNDLE"];
   if (path === undefined || path === "") return (url, init) => fetch(url, init);
   try {

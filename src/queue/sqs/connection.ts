@@ -1,12 +1,13 @@
 import type { Clock } from "../../clock.ts";
-import { parseQueueUrl, type QueueAddress } from "./address.ts";
+import { configuredEndpoint, parseQueueUrl, type QueueAddress } from "./address.ts";
 import { Burials } from "./burying.ts";
-import { createClient, type ClientPorts, type ClientSettings } from "./client.ts";
+import { createClient, fetchFor, type ClientPorts, type ClientSettings } from "./client.ts";
 import { findDeadLetterQueue, type DeadLetterQueue } from "./dead-letters.ts";
 import { readFacts, type QueueFacts } from "./facts.ts";
 import { Health } from "./health.ts";
 import type { Delivery, OutgoingMessage, ReceivedMessage } from "./message.ts";
 import type { Answer, Buried, Extended, Sent, Settled } from "./outcome.ts";
+import { Payloads } from "./payloads.ts";
 import { Receiver } from "./receiving.ts";
 import { Remover } from "./removing.ts";
 import { Requests } from "./requests.ts";
@@ -22,6 +23,8 @@ export interface ConnectionSettings extends ClientSettings {
   readonly callLimitMs?: number;
   /** What the answer to a poll may take beyond the wait, in milliseconds: 5 000. */
   readonly pollMarginMs?: number;
+  /** The largest body that is fetched from S3, in bytes: 2 147 483 648, the most that the extended client says it sends. */
+  readonly maxPayloadBytes?: number;
 }
 
 export interface ConnectionPorts extends ClientPorts {
@@ -33,6 +36,7 @@ export interface ConnectionPorts extends ClientPorts {
 const FLUSH_DELAY_MS = 20;
 const CALL_LIMIT_MS = 10_000;
 const POLL_MARGIN_MS = 5000;
+const MAX_PAYLOAD_BYTES = 2 ** 31;
 
 /**
  * Makes what is needed to talk to a queue, and loads the SDK for it, which nobody else pays for. Nothing is asked of
@@ -43,9 +47,14 @@ const POLL_MARGIN_MS = 5000;
 export async function connect(settings: ConnectionSettings, ports: ConnectionPorts): Promise<SqsConnection> {
   const address = parseQueueUrl(settings.url);
   const sdk = await import("@aws-sdk/client-sqs");
-  const client = await createClient(sdk, address, settings, ports);
+  const fetch = fetchFor(settings.environment, ports);
+  const client = await createClient(sdk, address, settings, { fetch, warn: ports.warn });
   const health = new Health(ports.clock.now);
-  return new SqsConnection(address, new Requests(sdk, client, { health, clock: ports.clock }), settings, ports);
+  const requests = new Requests(sdk, client, { health, clock: ports.clock });
+  const { environment, maxPayloadBytes: maxBytes = MAX_PAYLOAD_BYTES } = settings;
+  const endpoint = configuredEndpoint("S3", environment);
+  const payloads = new Payloads(requests, { ...ports, fetch, endpoint, maxBytes });
+  return new SqsConnection(address, requests, payloads, { ...settings, ...ports });
 }
 
 /**
@@ -55,21 +64,29 @@ export async function connect(settings: ConnectionSettings, ports: ConnectionPor
  */
 export class SqsConnection {
   readonly address: QueueAddress;
+  /** Bodies that are not in the queue but in S3; nothing is loaded for it before one is asked for. */
+  readonly payloads: Payloads;
   readonly #requests: Requests;
   readonly #settings: ConnectionPorts & { readonly address: QueueAddress; readonly limitMs: number };
-  readonly #given: readonly [ConnectionSettings, ConnectionPorts];
+  readonly #given: ConnectionSettings & ConnectionPorts;
   readonly #receiver: Receiver;
   readonly #visibility: Visibility;
   readonly #remover: Remover;
   readonly #burials: Burials;
 
-  constructor(address: QueueAddress, requests: Requests, settings: ConnectionSettings, ports: ConnectionPorts) {
+  constructor(
+    address: QueueAddress,
+    requests: Requests,
+    payloads: Payloads,
+    settings: ConnectionSettings & ConnectionPorts,
+  ) {
     const { flushDelayMs = FLUSH_DELAY_MS, callLimitMs = CALL_LIMIT_MS, pollMarginMs = POLL_MARGIN_MS } = settings;
-    const all = { ...ports, address, limitMs: callLimitMs };
+    const all = { ...settings, address, limitMs: callLimitMs };
     this.address = address;
+    this.payloads = payloads;
     this.#requests = requests;
     this.#settings = all;
-    this.#given = [settings, ports];
+    this.#given = settings;
     this.#receiver = new Receiver(requests, { ...all, marginMs: pollMarginMs });
     this.#visibility = new Visibility(requests, all);
     this.#remover = new Remover(requests, { ...all, flushDelayMs });
@@ -92,7 +109,7 @@ export class SqsConnection {
 
   /** Another queue of the same account and region, by the same client: it is closed with this one. */
   beside(url: string): SqsConnection {
-    return new SqsConnection(parseQueueUrl(url), this.#requests, ...this.#given);
+    return new SqsConnection(parseQueueUrl(url), this.#requests, this.payloads, this.#given);
   }
 
   /**

@@ -10,12 +10,14 @@ const DENIED = names(`AccessDenied AuthorizationError NotAuthorized Unauthorized
 
 const NO_QUEUE = names("QueueDoesNotExist NonExistentQueue QueueNotFound NoSuchQueue QueueDeletedRecently");
 
+const NO_BUCKET = names("NoSuchBucket InvalidBucketName");
+
 const NO_CREDENTIALS = names(`CredentialsProviderError ProviderError TokenProviderError CredentialsError ExpiredToken
   TokenRefreshRequired InvalidToken InvalidClientTokenId UnrecognizedClient InvalidAccessKeyId MissingAuthenticationToken
   IncompleteSignature InvalidSignature SignatureDoesNotMatch AuthFailure InvalidIdentityToken OptInRequired`);
 
 const FATAL = names(`InvalidAddress InvalidSecurity UnsupportedOperation InvalidAction UnknownOperation
-  KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound KmsOptInRequired`);
+  AccountProblem AllAccessDisabled PermanentRedirect AuthorizationHeaderMalformed KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound KmsOptInRequired`);
 
 const TRANSIENT = names(`Throttling Throttled RequestThrottled TooManyRequests RequestLimitExceeded SlowDown OverLimit
   BandwidthLimitExceeded LimitExceeded PriorRequestNotComplete ProvisionedThroughputExceeded KmsThrottled
@@ -32,7 +34,7 @@ const isIn = (set: ReadonlySet<string>, found: readonly string[]): boolean =>
 /** What the names of one error, and its text, say of it; null: nothing that is known. */
 export function kindByName(found: readonly string[], text: string): Failure["kind"] | null {
   if (isIn(LEASE_LOST, found) || LEASE_LOST_TEXT.test(text)) return "lease lost";
-  if ([DENIED, NO_QUEUE, NO_CREDENTIALS, FATAL].some((set) => isIn(set, found))) return "fatal";
+  if ([DENIED, NO_QUEUE, NO_BUCKET, NO_CREDENTIALS, FATAL].some((set) => isIn(set, found))) return "fatal";
   return isIn(TRANSIENT, found) ? "transient" : null;
 }
 
@@ -47,8 +49,10 @@ export const isMissingQueue = ({ name }: Failure): boolean => isIn(NO_QUEUE, [na
 /** What to do about an error of these names, where that is known. */
 export function hintByName(found: readonly string[], action: string): string | null {
   if (isIn(NO_QUEUE, found)) return "are the queue's URL and region right?";
+  if (isIn(NO_BUCKET, found)) return "is AWS_ENDPOINT_URL_S3 right, and the bucket still there?";
+  if (isIn(names("NoSuchKey"), found)) return "does a lifecycle rule delete objects sooner than messages are received?";
   if (isIn(DENIED, found)) {
-    const permission = `sqs:${action.replace(/Batch$/, "")}`;
+    const permission = `${action.endsWith("Object") ? "s3" : "sqs"}:${action.replace(/Batch$/, "")}`;
     return `the policy has to allow ${permission}; \`aws sts get-caller-identity\` tells who asks`;
   }
   if (isIn(NO_CREDENTIALS, found)) return "AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret; see `aws configure`";

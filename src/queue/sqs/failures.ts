@@ -4,6 +4,9 @@ import { hintByName, kindByName } from "./error-names.ts";
 import type { Asked } from "./health.ts";
 import type { Failure } from "./outcome.ts";
 
+/** What we call it ourselves that a connection was closed under a request. */
+export const CLOSED = "Closed";
+
 /** No answer came, or not all of it. */
 export class Unanswered extends Error {
   override readonly name: string;

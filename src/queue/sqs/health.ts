@@ -1,16 +1,18 @@
 import type { Clock } from "../../clock.ts";
 import type { Failure } from "./outcome.ts";
 
-/** What is asked of SQS. */
+/** What is asked of SQS, and of S3 where bodies are. */
 export type Action =
   | "ReceiveMessage"
   | "ChangeMessageVisibility"
   | "DeleteMessageBatch"
   | "SendMessageBatch"
   | "GetQueueAttributes"
-  | "GetQueueUrl";
+  | "GetQueueUrl"
+  | "GetObject"
+  | "DeleteObject";
 
-/** One kind of request to one queue, by its name. */
+/** One kind of request to one queue, by its name, or to one bucket (`s3://…`). */
 export interface Asked {
   readonly action: Action;
   readonly queue: string;

@@ -60,7 +60,7 @@ export class FetchHandler {
 }
 
 /** Bun has the system's name for it in `code` and advice for debuggers in the text, Deno has all in the cause's text. */
-function unanswered(error: unknown): Unanswered {
+export function unanswered(error: unknown): Unanswered {
   const code = codeOf(error);
   const text = messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
   const shown = text.replace(/ For more information, pass `verbose: true`.*$/, "").replace(`${code}: `, "");

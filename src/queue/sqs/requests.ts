@@ -2,7 +2,7 @@ import type * as ClientSqs from "@aws-sdk/client-sqs";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import type { Clock } from "../../clock.ts";
 import { isUnknownCaller } from "./error-names.ts";
-import { failureOf, Unanswered } from "./failures.ts";
+import { CLOSED, failureOf, Unanswered } from "./failures.ts";
 import type { Asked, Health } from "./health.ts";
 import type { Answer, Failure } from "./outcome.ts";
 
@@ -70,7 +70,7 @@ export class Requests {
     );
     this.#ends.add(end);
     try {
-      if (this.#isClosed) throw new Unanswered("Closed", "the connection was closed");
+      if (this.#isClosed) throw new Unanswered(CLOSED, "the connection was closed");
       if (limitMs <= 0) throw new Unanswered("TimeLimit", "no time was left to ask");
       // The SDK heeds the signal while it waits for an answer, not while it waits for credentials.
       return await Promise.race([late.promise, this.#send(limit.signal, send)]);
@@ -91,7 +91,7 @@ export class Requests {
   /** What is still waiting for an answer fails, and so does what is asked from now on. */
   close(): void {
     this.#isClosed = true;
-    for (const end of this.#ends) end(new Unanswered("Closed", "the connection was closed"));
+    for (const end of this.#ends) end(new Unanswered(CLOSED, "the connection was closed"));
     this.#client.destroy();
   }
 }

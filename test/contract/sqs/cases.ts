@@ -2,6 +2,7 @@ import type { SqsCase } from "./bench.ts";
 import { BURYING } from "./burying.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { FACTS } from "./facts.ts";
+import { PAYLOADS } from "./payloads.ts";
 import { RECEIVING } from "./receiving.ts";
 import { SENDING } from "./sending.ts";
 import { SETTLING } from "./settling.ts";
@@ -14,4 +15,5 @@ export const SQS_CASES: readonly SqsCase[] = [
   ...SETTLING,
   ...SENDING,
   ...BURYING,
+  ...PAYLOADS,
 ];
