@@ -5,9 +5,7 @@ import { parseDuration } from "./durations.ts";
 import type { Problem } from "./problems.ts";
 import { suggestion } from "./wording.ts";
 
-/** What definitions, queues and parameters can be called. */
-export const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
-export const NAME_SENTENCE = "must begin with a letter, and have only letters, digits, `_` and `-`";
+export { NAME, NAME_SENTENCE } from "./names.ts";
 
 /** A key that may be left out. */
 export const optional = v.exactOptional;

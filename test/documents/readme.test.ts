@@ -1,6 +1,7 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ENVIRONMENT, SqsServer } from "../support/sqs-server.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { blocksOf, withoutChance, type Block } from "./blocks.ts";
 
@@ -8,6 +9,9 @@ const ROOT = join(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const BLOCKS = blocksOf(README);
+
+/** Stands for Amazon, with the queue that the examples name. */
+let sqs: SqsServer;
 
 /** Runs a block as a reader would, in a place where nothing is yet. */
 async function run({ commands }: Block): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -22,6 +26,8 @@ async function run({ commands }: Block): Promise<{ code: number; stdout: string;
       // Root's default place is not a temporary one.
       REEVE_STORE: directory.of("store"),
       REEVE_SHARED_FILESYSTEM: "1",
+      AWS_ENDPOINT_URL: sqs.origin,
+      ...ENVIRONMENT,
     },
     stdin: "ignore",
     stdout: "pipe",
@@ -32,9 +38,12 @@ async function run({ commands }: Block): Promise<{ code: number; stdout: string;
 }
 
 describe("the README", () => {
-  beforeAll(() => {
+  beforeAll(async () => {
     if (!existsSync(join(DIST, "reeve"))) throw new Error("dist/reeve is not there: `bun run build` makes it");
+    sqs = await SqsServer.start();
+    await sqs.ask("CreateQueue", { QueueName: "jobs" }, "eu-west-1");
   });
+  afterAll(() => sqs[Symbol.asyncDispose]());
 
   for (const block of BLOCKS.filter((one) => one.run)) {
     test.concurrent(`line ${block.line}: the commands work`, async () => {

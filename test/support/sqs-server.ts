@@ -108,10 +108,15 @@ export class SqsServer implements AsyncDisposable {
   }
 
   /** Past the proxy. */
-  async ask(action: string, body: object): Promise<Readonly<Record<string, unknown>>> {
+  async ask(action: string, body: object, region = "us-east-1"): Promise<Readonly<Record<string, unknown>>> {
     const response = await fetch(this.origin, {
       method: "POST",
-      headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AmazonSQS.${action}` },
+      headers: {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": `AmazonSQS.${action}`,
+        // The server tells its regions apart by it.
+        authorization: `AWS4-HMAC-SHA256 Credential=test/20260101/${region}/sqs/aws4_request`,
+      },
       body: JSON.stringify(body),
     });
     const answer: unknown = await response.json();

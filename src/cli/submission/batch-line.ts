@@ -1,5 +1,6 @@
 import { shown, suggestion } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
+import { typedName } from "./attributes.ts";
 import { LIMIT_KEYS, setLimit } from "./limits.ts";
 import { duration, flag, integer, isTable, table, text, texts, type Table } from "./readers.ts";
 import { emptyRequest, type JobRequest } from "./request.ts";
@@ -19,13 +20,17 @@ const FIELDS: Readonly<Record<string, AnyField>> = {
   param: ["parameters", parameters],
   files: ["files", files],
   file: ["files", files],
-  body: ["body", (value, key) => new TextEncoder().encode(text(value, key))],
+  body: ["body", body],
   "body-file": ["bodyFile", text],
   priority: ["priority", integer()],
   delay: ["delayMs", duration],
   expires: ["expiresMs", duration],
   after: ["after", (value, key) => (typeof value === "string" ? [value] : texts(value, key))],
   dedupe: ["dedupe", text],
+  attributes: ["attributes", attributes],
+  attribute: ["attributes", attributes],
+  group: ["group", text],
+  "trace-header": ["traceHeader", text],
   hold: ["hold", flag],
   "run-id": ["runId", text],
   "execution-duration": ["executionDurationMs", duration],
@@ -76,6 +81,12 @@ function assign<K extends keyof JobRequest>(
   request[field] = read(value, `\`${key}\``, line);
 }
 
+function body(value: unknown, key: string): Uint8Array {
+  const given = text(value, key);
+  if (given.isWellFormed()) return new TextEncoder().encode(given);
+  throw usageError(`${key} holds half of a surrogate pair, which is no text`);
+}
+
 function variables(value: unknown, key: string): Record<string, string> {
   const entries = Object.entries(table(value, key));
   return Object.fromEntries(entries.map(([name, one]) => [name, text(one, `${key}: ${shown(name)}`)]));
@@ -90,17 +101,26 @@ function files(value: unknown, key: string): JobRequest["files"] {
 }
 
 function parameters(value: unknown, key: string, line: string): JobRequest["parameters"] {
-  const given = table(value, key);
-  const written = Object.values(given).some(holdsNumber) ? withDigits(line, given, key) : given;
-  return Object.entries(written).flatMap(([name, one]) =>
+  return Object.entries(withDigits(line, table(value, key), key)).flatMap(([name, one]) =>
     [one].flat().map((item) => ({ name, value: plainText(item, `${key}: ${shown(name)}`) })),
   );
+}
+
+/** What is written as a number is one. */
+function attributes(value: unknown, key: string, line: string): JobRequest["attributes"] {
+  const given = table(value, key);
+  const written = withDigits(line, given, key);
+  return Object.entries(given).map(([name, one]) => ({
+    ...typedName(name, typeof one === "number" ? "Number" : "String"),
+    value: plainText(written[name], `${key}: ${shown(name)}`),
+  }));
 }
 
 const holdsNumber = (value: unknown): boolean => [value].flat().some((one) => typeof one === "number");
 
 /** The same table with its numbers as they are written, since `1.0` and 30 digits would not survive as numbers. */
 function withDigits(line: string, given: Table, key: string): Table {
+  if (!Object.values(given).some(holdsNumber)) return given;
   const again: unknown = JSON.parse(line, (_key, value: unknown, context?: { source?: string }) =>
     typeof value === "number" ? (context?.source ?? String(value)) : value,
   );

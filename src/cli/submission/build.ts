@@ -11,6 +11,7 @@ import { foregroundEnvironment, submittedEnvironment, type Environment } from ".
 import type { Context, Inputs, Parameter } from "../../store/job.ts";
 import type { NewJob } from "../../store/submission.ts";
 import { nameOfLimit } from "./limits.ts";
+import { refuseMessageOptions } from "./meaningless.ts";
 import type { JobRequest } from "./request.ts";
 
 /** What is around those who ask. */
@@ -31,6 +32,7 @@ export interface Surroundings {
  */
 export function newJob(request: JobRequest, around: Surroundings): NewJob {
   if (request.dedupe === "") throw usageError("the dedupe key is empty");
+  refuseMessageOptions(request);
   const { now } = around;
   return {
     ...(request.job === null ? commandPart(request, around) : definitionPart(request, request.job, around)),
@@ -167,10 +169,18 @@ function valuesOf(definition: Definition, request: JobRequest, cwd: string): Map
   return checkParameters(definition, [...request.parameters, ...files]);
 }
 
-/** What no worker could run is refused here, where somebody reads it. */
-function refuseUnfit(definition: Definition, parameters: Map<string, ParameterValue>, body: Uint8Array | null): void {
+/**
+ * What no worker could run is refused here, where somebody reads it.
+ *
+ * @throws ReeveError (usage)
+ */
+export function refuseUnfit(
+  { command, exitHandler = [] }: Pick<Definition, "command" | "exitHandler">,
+  parameters: ReadonlyMap<string, ParameterValue>,
+  body: Uint8Array | null,
+): void {
   try {
-    for (const words of [definition.command, definition.exitHandler ?? []]) {
+    for (const words of [command, exitHandler]) {
       expandTemplate(compileTemplate(words), { parameters, body, attributes: {} });
     }
   } catch (error) {
@@ -194,7 +204,8 @@ function existingFile(name: string, path: string, cwd: string): string {
   throw usageError(`the file ${absolute} for the parameter ${shown(name)} is not there`);
 }
 
-function bodyOf({ body, bodyFile }: JobRequest, cwd: string): Uint8Array | null {
+/** The bytes that are given, by themselves or by a file. @throws ReeveError (usage) for both, or a file that is not there. */
+export function bodyOf({ body, bodyFile }: Pick<JobRequest, "body" | "bodyFile">, cwd: string): Uint8Array | null {
   if (bodyFile === null) return body;
   if (body !== null) throw usageError("the body is given twice, as a text and as a file", "give one of them");
   const path = resolve(cwd, bodyFile);

@@ -1,6 +1,7 @@
 import { usageError } from "../../errors.ts";
 import type { Environment } from "../../process/environment.ts";
 import type { Invocation, Options } from "../invocation.ts";
+import { attributeOf } from "./attributes.ts";
 import { limitsOfOptions } from "./limits.ts";
 import { pairOf } from "./readers.ts";
 import { emptyRequest, type JobRequest } from "./request.ts";
@@ -17,6 +18,9 @@ export function requestOf({ args, options, command }: Invocation, caller: Enviro
     bodyFile: options.text("body-file") ?? null,
     after: options.texts("after"),
     dedupe: options.text("dedupe") ?? null,
+    attributes: options.texts("attribute").map((text) => attributeOf("--attribute", text)),
+    group: options.text("group") ?? null,
+    traceHeader: options.text("trace-header") ?? null,
     hold: options.flag("hold"),
     runId: options.text("run-id") ?? null,
     environment: variables("--env", options.texts("env"), caller),

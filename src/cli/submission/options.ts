@@ -4,8 +4,7 @@ import { LIMIT_OPTIONS } from "./limits.ts";
 
 const RUN_ID: VerbOption = ["--run-id <text>", "a label of your own"];
 
-/** What is said of a job, whatever it runs. */
-export const JOB_OPTIONS: readonly VerbOption[] = [
+const JOB_ITSELF: readonly VerbOption[] = [
   ["--param <k=v>", "a parameter of the definition; may be repeated"],
   ["--file <k=@path>", "a file parameter of the definition; may be repeated"],
   ["--body <text>", "what the job reads on stdin"],
@@ -14,11 +13,30 @@ export const JOB_OPTIONS: readonly VerbOption[] = [
   ["--delay <duration>", "not before so much time has passed"],
   ["--expires <duration>", "aborted if not started by then"],
   ["--after <id>", "only when that job has completed; may be repeated"],
-  ["--dedupe <key>", "not beside a job of the same key that has not been started"],
+  ["--dedupe <key>", "not beside a job of the same key that has not been started; SQS: on a FIFO queue only"],
   ["--hold", "wait for `reeve start`"],
   RUN_ID,
   ["--execution-duration <duration>", "the running time of all attempts together (no limit)"],
 ];
+
+/** Where a job is queued. */
+const QUEUE: readonly VerbOption[] = [
+  ["--queue <url|name>", "an SQS queue, or one of reeve.toml (the store's own)"],
+  ["--endpoint <url>", "where that queue's service is (the URL's host, or the environment's)"],
+];
+
+/** What is said of a message on SQS. */
+const MESSAGE: readonly VerbOption[] = [
+  ["--attribute <k=v>", "SQS: an attribute, a text; k:Number=5, k:Binary=BASE64; may be repeated"],
+  ["--group <name>", "SQS: the message's group; a FIFO queue needs one"],
+  ["--trace-header <text>", "SQS: an X-Ray header (else TRACEPARENT is sent, if it is set)"],
+];
+
+/** What is said of one job, whatever it runs. */
+export const ONE_JOB_OPTIONS: readonly VerbOption[] = [...JOB_ITSELF, ...MESSAGE];
+
+/** The same, and where it goes. */
+export const JOB_OPTIONS: readonly VerbOption[] = [...QUEUE, ...ONE_JOB_OPTIONS];
 
 /** How a command is to be run; a definition says this of itself. */
 export const COMMAND_OPTIONS: readonly VerbOption[] = [

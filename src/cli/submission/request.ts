@@ -2,6 +2,14 @@ import type { Limits } from "../../config/definition.ts";
 import type { GivenParameter } from "../../config/parameters.ts";
 import type { Foreground } from "../../store/job.ts";
 
+/** An attribute of a message, with its value as it was written. */
+export interface GivenAttribute {
+  readonly name: string;
+  /** `String`, `Number`, `Binary`, or one of them with a label: `Number.int`. */
+  readonly dataType: string;
+  readonly value: string;
+}
+
 /** One job as it is asked for, by options or by a line of a batch. Null: not said. */
 export interface JobRequest {
   job: string | null;
@@ -17,6 +25,10 @@ export interface JobRequest {
   expiresMs: number | null;
   after: string[];
   dedupe: string | null;
+  /** These three are a message's on SQS. */
+  attributes: GivenAttribute[];
+  group: string | null;
+  traceHeader: string | null;
   hold: boolean;
   runId: string | null;
   executionDurationMs: number | null;
@@ -44,6 +56,9 @@ export const emptyRequest = (): JobRequest => ({
   expiresMs: null,
   after: [],
   dedupe: null,
+  attributes: [],
+  group: null,
+  traceHeader: null,
   hold: false,
   runId: null,
   executionDurationMs: null,
