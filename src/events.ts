@@ -38,6 +38,23 @@ export type WorkerEvent =
       readonly level: string;
       readonly said: string;
     }
+  | {
+      readonly type: "lease extended" | "lease not extended";
+      readonly job: string;
+      readonly attempt: number;
+      readonly what: string;
+    }
+  | { readonly type: "lease lost"; readonly job: string; readonly attempt: number; readonly why: string }
+  /** What was decided is recorded, and its queue does not know it. */
+  | { readonly type: "not told"; readonly job: string; readonly attempt: number; readonly why: string }
+  | {
+      readonly type: "queue trouble";
+      readonly queue: string;
+      readonly what: string;
+      readonly hint: string | null;
+      readonly forMs: number;
+    }
+  | { readonly type: "queue healed"; readonly queue: string }
   | { readonly type: "suspended"; readonly job: string; readonly attempt: number; readonly by: string }
   | { readonly type: "resumed"; readonly job: string; readonly attempt: number }
   | { readonly type: "cleaned up"; readonly job: string; readonly attempt: number; readonly cleanUp: CleanUp }
@@ -47,6 +64,7 @@ export type WorkerEvent =
   | { readonly type: "recovered"; readonly worker: string; readonly jobs: number }
   | { readonly type: "job unknown"; readonly job: string; readonly what: string }
   | { readonly type: "destroyed"; readonly jobs: number }
+  | { readonly type: "warning"; readonly what: string }
   | { readonly type: "trouble"; readonly what: string }
   | { readonly type: "healed" };
 

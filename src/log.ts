@@ -100,6 +100,18 @@ export function describe(event: WorkerEvent): Line {
       return { level: "warn", message: `job ${event.job}: ${event.warning}`, fields: { job: event.job } };
     case "job said":
       return { level: levelOf(event.level), message: `job ${event.job}: ${event.said}`, fields: { job: event.job } };
+    case "lease extended":
+      return info(`job ${event.job}: ${event.what}`, event);
+    case "lease not extended":
+      return warn(`job ${event.job}: ${event.what}`, event);
+    case "lease lost":
+      return warn(`job ${event.job}: its lease is lost: ${event.why}`, event);
+    case "not told":
+      return warn(`job ${event.job}: ${event.why}`, event);
+    case "queue trouble":
+      return warn(describeQueueTrouble(event), event);
+    case "queue healed":
+      return info(`${event.queue} answers again`, event);
     case "suspended":
       return info(`job ${event.job} stands still, asked by ${event.by}`, event);
     case "resumed":
@@ -118,6 +130,8 @@ export function describe(event: WorkerEvent): Line {
       return warn(`job ${event.job}: ${event.what}`, event);
     case "destroyed":
       return info(`destroyed ${event.jobs} jobs whose time had come`, event);
+    case "warning":
+      return { level: "warn", message: event.what };
     case "trouble":
       return { level: "error", message: event.what };
     case "healed":
@@ -143,6 +157,11 @@ function describeEnd({ job, attempt, end, settlement, ranMs }: Extract<WorkerEve
     message: `job ${job} ${phase} after ${(ranMs / 1000).toFixed(3)} s: ${how}`,
     fields: { job, attempt, phase, verdict: verdict.kind, ending: how, cause: end.cause, seconds: ranMs / 1000 },
   };
+}
+
+function describeQueueTrouble({ what, hint, forMs }: Extract<WorkerEvent, { type: "queue trouble" }>): string {
+  const todo = hint === null ? "" : `; ${hint}`;
+  return `${what}${todo} (tried again after ${(forMs / 1000).toFixed(1)} s)`;
 }
 
 function describeUnrecorded({ job, end, why }: Extract<WorkerEvent, { type: "end not recorded" }>): Line {

@@ -24,11 +24,12 @@ const LONGEST_FILE = 250;
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
   main: "cli errors",
-  cli: "worker queue queue/sqlite queue/sqs process store runtime config uws clock errors events log",
+  cli: "worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws clock errors events log",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",
-  "queue/sqs": "(runtime) clock errors",
+  "queue/sqs-queue": "queue queue/sqs store config clock errors",
+  "queue/sqs": "queue (runtime) clock errors",
   process: "runtime (store) (config) clock errors watch",
   store: "(runtime) config clock errors watch",
   uws: "store errors",
@@ -68,6 +69,7 @@ const never =
 function roomOf(path: string): string {
   const [, room = "", file] = path.split("/");
   if (path === "src/queue/sqlite.ts") return "queue/sqlite";
+  if (path.startsWith("src/queue/sqs-")) return "queue/sqs-queue";
   if (path.startsWith("src/queue/sqs/")) return "queue/sqs";
   return file === undefined ? room.replace(/\.ts$/, "") : room;
 }

@@ -63,7 +63,7 @@ export class Foreground {
       clock: systemClock,
       random: Math.random,
       store,
-      queue: new OwnJob(store, job, settings.id, systemClock.now),
+      queues: [new OwnJob(store, job, settings.id, systemClock.now)],
       processes: this.#processes,
       locks: new KernelLocks(runtime.libc()),
       emit: (event) => this.#take(event),

@@ -42,10 +42,13 @@ export function chosenQueue(
 }
 
 /** Loads the SDK, and makes what is needed to talk to the queue. Whoever asked for it closes it. */
-export async function connectTo({ url, region, endpoint }: SqsQueueDefinition): Promise<SqsConnection> {
+export async function connectTo(
+  { url, region, endpoint }: SqsQueueDefinition,
+  warn: (what: string) => void = remark,
+): Promise<SqsConnection> {
   const { connect } = await import("../queue/sqs/connection.ts");
   return connect(
     { url, environment: process.env, ...(region !== null && { region }), ...(endpoint !== null && { endpoint }) },
-    { runtime, clock: systemClock, random: Math.random, warn: remark },
+    { runtime, clock: systemClock, random: Math.random, warn },
   );
 }

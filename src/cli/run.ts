@@ -74,6 +74,7 @@ function settingsOf(job: NewJob, { worker, definitions }: Configuration, options
     stopBudgetMs: Math.max(worker.stopBudgetMs, graceMs + RESERVE_MS),
     definitions,
     goal: { ...STAY, maxJobs: 1 },
+    connectTimeoutMs: 0,
     foreground: true,
     endsOutliving: true,
   };

@@ -1,5 +1,6 @@
 import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
+import { QUIET, WORK_OPTIONS } from "./work-options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -12,7 +13,6 @@ export const GLOBAL_OPTIONS: readonly VerbOption[] = [
 
 const JSON_OPTION: VerbOption = ["--json", "JSON on stdout"];
 const NO_WAIT: VerbOption = ["--no-wait", "do not wait until it has been done"];
-const QUIET: VerbOption = ["-q, --quiet", "no remarks on stderr"];
 
 /**
  * All verbs. Each file's `run` takes an {@link Invocation} (`args` beside the options, `options`, `command` after
@@ -57,23 +57,16 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: "work",
-    description: "run what is queued",
+    description:
+      "run what is queued; COMMAND, with {body.id}, {attr.kind} and {param.x}, for each message of an SQS queue",
     usage: "work [options] [-- COMMAND…]",
     takesCommand: true,
-    options: [
-      ["--queue <name>", "the queue to work on"],
-      ["--concurrency <n>", "jobs at once (one per processor)"],
-      ["--param <k=v>", "a parameter for the command; may be repeated"],
-      ["--once", "run one job, then exit"],
-      ["--drain", "exit when nothing is left to run"],
-      ["--idle-exit <duration>", "exit after so long without a job"],
-      ["--max-jobs <n>", "exit after so many jobs"],
-      ["--max-time <duration>", "take no more jobs after so long, then stop"],
-      ["--end-outliving", "a stop ends also the jobs that would outlive it"],
-      ["--json", "logs as a JSON object per line"],
-      QUIET,
+    options: WORK_OPTIONS,
+    examples: [
+      "reeve work",
+      "reeve work --drain --concurrency 4",
+      "reeve work --queue https://sqs.eu-west-1.amazonaws.com/1234/jobs -- ./handle.sh '{body.id}'",
     ],
-    examples: ["reeve work", "reeve work --drain --concurrency 4"],
     load: () => import("./work.ts"),
   },
   {

@@ -1,11 +1,11 @@
 import { availableParallelism } from "node:os";
 import { systemClock } from "../clock.ts";
 import type { Configuration, Containment } from "../config/definition.ts";
-import { EXIT, messageOf, usageError } from "../errors.ts";
+import { EXIT, messageOf } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { createLog, type Log } from "../log.ts";
 import { ProcessManager } from "../process/manager.ts";
-import { SqliteQueue } from "../queue/sqlite.ts";
+import type { Queue } from "../queue/port.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
 import { KernelLocks } from "../worker/locks.ts";
@@ -16,17 +16,18 @@ import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
 import { thisWorker } from "./this-worker.ts";
+import { openQueues, planWork, type WorkPlan } from "./work-queues.ts";
 
 /** `reeve work`: runs what is queued, and ends by the signal that stopped it. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
   const configuration = await readConfiguration(options);
-  refuseWhatTheQueueCannot(invocation, configuration);
+  const plan = planWork(invocation, configuration);
   const goal = goalOf(options);
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
-    const { end, store } = await work(options, configuration, goal, log, signals);
+    const { end, store } = await work(options, configuration, { plan, goal, log, signals });
     store.close();
     return signals.stoppedBy === null ? exitCode(end, goal) : exitCodeOf(signals.stoppedBy);
   } finally {
@@ -36,20 +37,27 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+interface Parts {
+  readonly plan: WorkPlan;
+  readonly goal: Goal;
+  readonly log: Log;
+  readonly signals: StopSignals;
+}
+
 async function work(
   options: Options,
   configuration: Configuration,
-  goal: Goal,
-  log: Log,
-  signals: StopSignals,
+  { plan, goal, log, signals }: Parts,
 ): Promise<{ end: WorkerEnd; store: Store }> {
   const store = openStore(locateStore(options, configuration), configuration, {
     patience: "wait",
     onTrouble: (error) => log.emit(error === null ? { type: "healed" } : { type: "trouble", what: messageOf(error) }),
   });
-  const settings = settingsOf(options, configuration, goal);
+  const settings = { ...settingsOf(options, configuration, goal), definitions: plan.definitions };
+  const warn = (what: string): void => log.emit({ type: "warning", what });
+  const queues = await openQueues(plan, { store, worker: settings.id, warn });
   const progress = new Progress({ store, live: log.isTerminal && !options.flag("quiet"), ends: goal.drain });
-  const worker = makeWorker(settings, configuration.worker.containment, store, (event) => {
+  const worker = makeWorker(settings, configuration.worker.containment, { store, queues }, (event) => {
     log.emit(event);
     progress.take(event);
   });
@@ -64,12 +72,17 @@ async function work(
   }
 }
 
-function makeWorker(settings: WorkerSettings, containment: Containment, store: Store, emit: Emit): Worker {
+function makeWorker(
+  settings: WorkerSettings,
+  containment: Containment,
+  { store, queues }: { readonly store: Store; readonly queues: readonly Queue[] },
+  emit: Emit,
+): Worker {
   return new Worker(settings, {
     clock: systemClock,
     random: Math.random,
     store,
-    queue: new SqliteQueue(store, settings.id, systemClock.now),
+    queues,
     processes: new ProcessManager(runtime, systemClock, containment),
     locks: new KernelLocks(runtime.libc()),
     emit,
@@ -83,6 +96,7 @@ function settingsOf(options: Options, configuration: Configuration, goal: Goal):
     concurrency: options.integer("concurrency", 1) ?? worker.concurrency ?? availableParallelism(),
     recoveryIntervalMs: worker.recoveryIntervalMs,
     stopBudgetMs: worker.stopBudgetMs,
+    connectTimeoutMs: worker.connectTimeoutMs,
     definitions,
     goal,
     foreground: false,
@@ -100,20 +114,6 @@ function goalOf(options: Options): Goal {
     maxTimeMs: options.duration("max-time") ?? null,
     idleExitMs: options.duration("idle-exit") ?? null,
   };
-}
-
-/** A command line of `work` is for messages, which bring none of their own; the jobs of the store do. */
-function refuseWhatTheQueueCannot({ options, command }: Invocation, configuration: Configuration): void {
-  const queue = options.text("queue") ?? "sqlite";
-  if (queue !== "sqlite" && configuration.queues.get(queue)?.type !== "sqlite") {
-    throw usageError(`--queue ${queue}: this build runs the store's own queue only`, "leave --queue out");
-  }
-  if (command.length > 0 || options.has("param")) {
-    throw usageError(
-      "`work -- COMMAND` and --param are for a queue whose messages bring no command; the store's jobs bring theirs",
-      "`reeve submit -- COMMAND`, then `reeve work`",
-    );
-  }
 }
 
 /** With an end in sight the exit code tells of failed jobs. */

@@ -161,6 +161,9 @@ export interface ParameterDefinition {
  */
 export type Route = { attribute: string; equals: string } | { field: string; equals: string };
 
+/** The name of what has none: the command of `work -- COMMAND`. */
+export const COMMAND_LINE = "";
+
 /** A named way to make jobs. */
 export interface Definition {
   name: string;

@@ -1,7 +1,7 @@
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import type { NewJob } from "../store/submission.ts";
-import type { Message, Queue, Request } from "./port.ts";
+import { OWN, type Message, type Queue, type Request } from "./port.ts";
 
 /**
  * The one job of a process that was started for it. It is made as it is received, so that no worker ever finds it
@@ -9,7 +9,7 @@ import type { Message, Queue, Request } from "./port.ts";
  */
 export class OwnJob implements Queue {
   readonly name = "none";
-  readonly recordIsTold = true;
+  readonly terms = null;
   readonly #store: Store;
   readonly #job: NewJob;
   readonly #worker: string;
@@ -32,10 +32,12 @@ export class OwnJob implements Queue {
 
   #begin(): Message {
     const job: Job = this.#store.submission.begin(this.#job, this.#worker, this.#now());
-    return { id: job.id, receipt: job.receipt ?? job.id, receiveCount: job.attempts, job };
+    return { id: job.id, receipt: job.receipt ?? job.id, receiveCount: job.attempts, job, ...OWN };
   }
 
-  async extend(): Promise<void> {}
+  async extend(): Promise<number> {
+    return Number.POSITIVE_INFINITY;
+  }
 
   async acknowledge(): Promise<void> {}
 

@@ -1,7 +1,7 @@
 import type { Settlement, Verdict } from "../store/job.ts";
 import { JOB_COLUMNS, type Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
-import { LeaseLost, type Message, type Queue, type Request } from "./port.ts";
+import { LeaseLost, OWN, type Message, type Queue, type Request } from "./port.ts";
 
 // Without statistics SQLite would choose the index on the phase, and walk all queued jobs: the right one is named.
 const READY = "phase = 'QUEUED' AND available_at IS NULL AND waiting = 0";
@@ -34,8 +34,9 @@ const PROMOTE =
 
 const UNFINISHED = `SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_ready WHERE ${READY})
   OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_delayed WHERE available_at IS NOT NULL AND delayed_by_user = 0 AND phase = 'QUEUED' AND waiting = 0)
-  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'EXECUTING' AND worker NOT IN (SELECT id FROM workers WHERE concurrency = 0))
-  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'SUSPENDED')`;
+  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'EXECUTING' AND queue IS NULL
+    AND worker NOT IN (SELECT id FROM workers WHERE concurrency = 0))
+  OR EXISTS (SELECT 1 FROM jobs WHERE phase = 'SUSPENDED' AND queue IS NULL)`;
 
 /**
  * The embedded queue: the store's own jobs. A lease is no span of time but the worker's kernel lock, so there is
@@ -43,7 +44,7 @@ const UNFINISHED = `SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_re
  */
 export class SqliteQueue implements Queue {
   readonly name = "sqlite";
-  readonly recordIsTold = true;
+  readonly terms = null;
   readonly #store: Store;
   readonly #worker: string;
   readonly #now: () => number;
@@ -77,8 +78,9 @@ export class SqliteQueue implements Queue {
     return database.all<Job>(CLAIM_SOME, this.#worker, now, request.max, JSON.stringify(request.without));
   }
 
-  async extend(receipt: string): Promise<void> {
+  async extend(receipt: string): Promise<number> {
     if (!this.#jobOf(receipt)) throw new LeaseLost(receipt);
+    return Number.POSITIVE_INFINITY;
   }
 
   acknowledge(receipt: string): Promise<void> {
@@ -126,5 +128,5 @@ export class SqliteQueue implements Queue {
 }
 
 function toMessage(job: Job): Message {
-  return { id: job.id, receipt: job.receipt ?? job.id, receiveCount: job.attempts, job };
+  return { id: job.id, receipt: job.receipt ?? job.id, receiveCount: job.attempts, job, ...OWN };
 }

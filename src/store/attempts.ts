@@ -187,6 +187,8 @@ export class Attempts {
     const { phase, verdict, counts, error } = settlement;
     const at = end.endedAt;
     const open = phase === "QUEUED" || phase === "UNKNOWN";
+    // Of a lost lease it is the message that is unknown, and nothing runs any more.
+    const mayRun = phase === "UNKNOWN" && job.queue === null;
     const ran = end.ranMs ?? this.#ranMs(job, at);
     const changed = this.#database
       .statement(SETTLE)
@@ -203,8 +205,8 @@ export class Attempts {
         counts === "lost" ? 1 : 0,
         ran,
         verdict.kind === "bury" ? at : null,
-        phase === "UNKNOWN" ? job.worker : null,
-        phase === "UNKNOWN" ? job.receipt : null,
+        mayRun ? job.worker : null,
+        mayRun ? job.receipt : null,
         end.progress?.fraction ?? null,
         end.progress?.message ?? null,
       );

@@ -44,12 +44,13 @@ export class Forgetting {
       job.seq,
     );
     this.#database.run(
-      `INSERT OR REPLACE INTO tombstones(id, message_id, phase, verdict, forgotten_at, until)
-        VALUES(?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO tombstones(id, message_id, phase, verdict, copied, forgotten_at, until)
+        VALUES(?, ?, ?, ?, ?, ?, ?)`,
       job.id,
       last?.messageId ?? null,
       job.phase,
       job.verdict,
+      job.copied,
       at,
       at + TOMBSTONE_MS,
     );

@@ -45,13 +45,20 @@ export interface Job {
   readonly progressMessage: string | null;
   readonly retryOf: string | null;
   readonly retriedAs: string | null;
+  /** The URL of the queue that it came from; null: it is the store's own. */
+  readonly queue: string | null;
+  /** The message that it came as; null: none. */
+  readonly messageId: string | null;
+  /** 1: that queue's dead letters have a copy of it. */
+  readonly copied: number;
 }
 
 export const JOB_COLUMNS = `seq, id, phase, definition, run_id AS runId, owner, priority, created_at AS createdAt,
   started_at AS startedAt, ended_at AS endedAt, destruction, execution_duration AS executionDuration,
   running_ms AS runningMs, available_at AS availableAt, expires_at AS expiresAt, waiting, attempts, failures, lost,
   worker, receipt, abort_by AS abortBy, suspend_by AS suspendBy, held_by AS heldBy, owed, verdict, error, buried_at AS buriedAt, progress,
-  progress_message AS progressMessage, retry_of AS retryOf, retried_as AS retriedAs`;
+  progress_message AS progressMessage, retry_of AS retryOf, retried_as AS retriedAs, queue,
+  message_id AS messageId, copied`;
 
 /** UWS 1.1 errorSummary, with what else is known. */
 export interface JobError {

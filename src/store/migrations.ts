@@ -199,6 +199,22 @@ ALTER TABLE outputs ADD COLUMN left_from INTEGER;
 ALTER TABLE outputs ADD COLUMN left_to INTEGER;
 ALTER TABLE outputs ADD COLUMN times_path TEXT;
 ALTER TABLE outputs ADD COLUMN times BLOB;
+
+-- Of a job that came as a message of a queue elsewhere: that queue's URL, the message, and whether the dead letters have
+-- a copy of it. It waits for a delivery (so waiting is 1), and no worker of the store's own queue may take it.
+ALTER TABLE jobs ADD COLUMN queue TEXT;
+ALTER TABLE jobs ADD COLUMN message_id TEXT;
+ALTER TABLE jobs ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_message ON jobs(message_id) WHERE message_id IS NOT NULL;
+ALTER TABLE tombstones ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX tombstones_message ON tombstones(message_id) WHERE message_id IS NOT NULL;
+
+-- The newest receipt of a message that is being run, for the worker that runs it.
+CREATE TABLE newer_receipts(
+  job INTEGER PRIMARY KEY REFERENCES jobs(seq) ON DELETE CASCADE,
+  receipt TEXT NOT NULL,
+  worker TEXT NOT NULL
+) STRICT;
 `,
   },
 ];

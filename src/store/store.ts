@@ -6,6 +6,7 @@ import { CleanUps } from "./clean-ups.ts";
 import { ChangeFeed, type Changes, type Topic } from "./changes.ts";
 import { explain, migrate, StoreDatabase, type Durability } from "./database.ts";
 import { Decisions } from "./decisions.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Dependents } from "./dependents.ts";
 import { Forgetting } from "./forgetting.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
@@ -42,6 +43,7 @@ export class Store {
   readonly steering: Steering;
   readonly suspension: Suspension;
   readonly forgetting: Forgetting;
+  readonly deliveries: Deliveries;
   readonly workers: Workers;
   readonly #journal: Journal;
   readonly #inode: number;
@@ -74,6 +76,7 @@ export class Store {
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
     this.suspension = new Suspension(database, this.jobs, this.decisions);
     this.forgetting = new Forgetting(database, options.location, dependents);
+    this.deliveries = new Deliveries(database, this.jobs, this.submission, this.steering, this.decisions);
     this.workers = new Workers(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
     this.#inode = statSync(options.location.database).ino;

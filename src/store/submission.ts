@@ -40,6 +40,10 @@ const INSERT_INPUTS =
 const BEGIN = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = 1, receipt = id || '.1', started_at = ?3
   WHERE seq = ?1 RETURNING ${JOB_COLUMNS}`;
 
+const DELIVER = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = 1, receipt = id || '.1', started_at = ?3,
+    waiting = 1, queue = ?4, message_id = ?5
+  WHERE seq = ?1 RETURNING ${JOB_COLUMNS}`;
+
 const UNSTARTED = `SELECT id FROM jobs WHERE dedupe_key = ? AND attempts = 0
   AND phase IN ('PENDING', 'QUEUED', 'HELD') LIMIT 1`;
 
@@ -63,6 +67,13 @@ export class Submission {
   /** Makes a job that this worker has from the beginning: nobody else sees it queued. Its start is still to be recorded. */
   begin(job: NewJob, worker: string, now: number): Job {
     const begun = this.#database.get<Job>(BEGIN, this.#insert(job, now), worker, now);
+    if (!begun) throw new Error(`job ${job.id} was not recorded`);
+    return begun;
+  }
+
+  /** The same for what came as a message of a queue elsewhere, whose delivery it waits for whenever it is put back. */
+  deliver(job: NewJob, from: { readonly queue: string; readonly messageId: string }, worker: string, now: number): Job {
+    const begun = this.#database.get<Job>(DELIVER, this.#insert(job, now), worker, now, from.queue, from.messageId);
     if (!begun) throw new Error(`job ${job.id} was not recorded`);
     return begun;
   }

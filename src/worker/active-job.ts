@@ -1,12 +1,15 @@
 import type { Clock } from "../clock.ts";
 import type { RunningTree, Slot, StopOrder } from "../process/port.ts";
-import type { Message } from "../queue/port.ts";
+import type { Message, RemoteQueue } from "../queue/port.ts";
 import type { Cause, Inputs, Job } from "../store/job.ts";
+import type { Lease } from "./lease.ts";
 import type { Planned } from "./plan.ts";
 import { Timers } from "./timers.ts";
 
 /** A job whose start is on disk. */
 export interface Started {
+  /** The queue elsewhere that has to be told; null: what is recorded is all. */
+  readonly queue: RemoteQueue | null;
   readonly message: Message;
   readonly job: Job;
   readonly inputs: Inputs;
@@ -43,6 +46,8 @@ export interface Surroundings {
 export class ActiveJob {
   readonly started: Started;
   readonly timers: Timers;
+  /** Null: it is ours as long as this worker lives. */
+  lease: Lease | null = null;
   readonly #around: Surroundings;
   readonly #standStill = Promise.withResolvers<"stand still">();
   /** Null: there was nothing to start, or it is over. */

@@ -1,4 +1,5 @@
 import type { Remains } from "../process/port.ts";
+import { OWN } from "../queue/port.ts";
 import { stoodStill, type Attempt } from "../store/attempt.ts";
 import type { ExitHandler } from "../store/clean-ups.ts";
 import type { Job } from "../store/job.ts";
@@ -28,7 +29,8 @@ export async function adopt(dead: Job, { tree, slot }: Outlived, context: Adopti
   const { messageId: id, receiveCount, startedAt } = attempt;
   const now = clock.now();
   return {
-    message: { id, receipt: job.receipt ?? id, receiveCount, job },
+    queue: null,
+    message: { id, receipt: job.receipt ?? id, receiveCount, job, ...OWN },
     job,
     inputs,
     planned: asStarted(planner.plan(job, inputs), handler),

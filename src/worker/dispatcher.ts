@@ -1,13 +1,15 @@
 import type { JobCounts } from "../events.ts";
 import type { Slot } from "../process/port.ts";
-import type { Message, Request } from "../queue/port.ts";
-import { foregroundOf, type AttemptEnd, type Inputs, type Job, type Settlement } from "../store/job.ts";
-import type { Store } from "../store/store.ts";
+import type { Message, Queue, RemoteQueue, Request } from "../queue/port.ts";
+import type { AttemptEnd, Job, Settlement } from "../store/job.ts";
 import { ActiveJob, type Started } from "./active-job.ts";
+import { admit } from "./admission.ts";
 import { adopt, type Outlived } from "./adoption.ts";
-import { isMissingProgram, isShortOfResources } from "./ending.ts";
+import { Alone } from "./alone.ts";
+import { countedAs, isMissingProgram, isShortOfResources } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
-import type { Plan, Planner } from "./plan.ts";
+import type { Leases } from "./leases.ts";
+import type { Planner } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import { Steering } from "./steering.ts";
 import type { Stop } from "./stop.ts";
@@ -31,12 +33,10 @@ export interface DispatcherOptions {
   readonly wake: () => void;
   readonly stop: Stop;
   readonly exitHandlers: ExitHandlers;
+  readonly leases: Leases;
   /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
   readonly endsOutliving: boolean;
 }
-
-/** Starts without an ending after which a job may be what kills its workers. */
-const SUSPECT_FROM = 2;
 
 /** Keeps the slots busy: claims what there are free slots for, and runs it. */
 export class Dispatcher {
@@ -47,6 +47,9 @@ export class Dispatcher {
   readonly #pauses: Pauses;
   #free: readonly Slot[];
   readonly #active = new Set<ActiveJob>();
+  readonly #alone: Alone;
+  /** Slots that are kept for what polls may bring. */
+  #reserved = 0;
   #started = 0;
 
   constructor(options: DispatcherOptions) {
@@ -54,13 +57,17 @@ export class Dispatcher {
     this.steering = new Steering(this.#active, options);
     this.#free = [...options.slots];
     this.#pauses = new Pauses(options.ports, options.poke);
+    this.#alone = new Alone(this.#active);
     this.#context = {
       ports: options.ports,
       worker: options.worker,
       exitHandlers: options.exitHandlers,
       stays: options.stays,
+      leases: options.leases,
+      alone: (active) => this.#alone.until(active),
       stopsWithin: (milliseconds) => options.stop.within(milliseconds),
       ending: (active, outcome) => this.#vacate(active, outcome),
+      told: options.wake,
       ended: (active, end, settlement) => this.#ended(active, end, settlement),
     };
   }
@@ -89,66 +96,74 @@ export class Dispatcher {
     return this.#mayStart() <= 0;
   }
 
-  /** Claims until no slot is free or nothing is there. Gives whether anything was started. */
-  async topUp(): Promise<boolean> {
+  /** Claims from the store's own queue until no slot is free or nothing is there. Gives whether anything was started. */
+  async topUp(queue: Queue): Promise<boolean> {
     let any = false;
-    while (this.#room() > 0) {
-      const { queue, store } = this.#options.ports;
+    while (this.room > 0) {
       const started = await queue.receive(
-        () => this.#request(),
-        (message, index) => this.#admit(message, index),
+        () => this.#request(this.room),
+        (message, index) => this.#admit(queue, message, this.#free[index]),
       );
       if (started.length === 0) return any;
-      store.mustBeInPlace();
       any = true;
       const taken = new Set(started.map(({ slot }) => slot));
       this.#free = this.#free.filter((slot) => !taken.has(slot));
-      this.#started += started.length;
-      for (const one of started) this.#start(one);
+      this.#startAll(started);
     }
     return any;
   }
 
-  get hasRoom(): boolean {
-    return this.#room() > 0;
+  /** Polls a queue elsewhere, with slots set aside for what it may bring. Gives how many jobs were started. */
+  async poll(queue: RemoteQueue, max: number, waitSeconds: number): Promise<number> {
+    const slots = this.#free.slice(0, max);
+    this.#free = this.#free.slice(slots.length);
+    this.#reserved += slots.length;
+    let started: readonly Started[] = [];
+    try {
+      started = await queue.receive(
+        () => ({ ...this.#request(this.#mayTake ? slots.length : 0), waitSeconds }),
+        (message, index) => this.#admit(queue, message, slots[index]),
+      );
+    } finally {
+      const taken = new Set(started.map(({ slot }) => slot));
+      this.#free = [...this.#free, ...slots.filter((slot) => !taken.has(slot))];
+      this.#reserved -= slots.length;
+    }
+    if (started.length > 0) this.#startAll(started);
+    return started.length;
   }
 
-  #room(): number {
-    if (this.steering.standsStill || this.#pauses.takesNothing || this.#options.stop.isClosing || this.#runsSuspect())
-      return 0;
+  /** Jobs that could be started now. */
+  get room(): number {
+    if (!this.#mayTake) return 0;
     // A job in a directory of its own takes a place, too.
-    return Math.min(this.#free.length, this.#options.slots.length - this.#active.size, this.#mayStart());
+    const places = this.#options.slots.length - this.#active.size - this.#reserved;
+    return Math.min(this.#free.length, places, this.#mayStart() - this.#reserved);
   }
 
-  /** It is given to an idle worker, and nothing beside it: what happens then is its own doing. */
-  #runsSuspect(): boolean {
-    const [first] = this.#active;
-    return first !== undefined && first.started.job.lost >= SUSPECT_FROM;
+  get #mayTake(): boolean {
+    const { stop } = this.#options;
+    return !this.steering.standsStill && !this.#pauses.takesNothing && !stop.isClosing && !this.#alone.isWanted;
   }
 
   #mayStart(): number {
     return (this.#options.maxJobs ?? Number.POSITIVE_INFINITY) - this.#started;
   }
 
-  #request(): Request {
-    return { max: this.#room(), idle: this.#active.size === 0, without: this.#pauses.definitions };
+  #request(max: number): Request {
+    return { max, idle: this.#active.size === 0, without: this.#pauses.definitions };
   }
 
   /** Within the transaction of the claim, and perhaps more than once. */
-  #admit(message: Message, index: number): Started {
-    const { ports, worker, planner } = this.#options;
-    const { job } = message;
-    const inputs = ports.store.jobs.inputs(job.seq);
-    const planned = planner.plan(job, inputs);
-    const outlives = planned.limits.outlive && foregroundOf(inputs) === null;
-    const own = ports.store.location.outlivingAttempt(job.id, job.attempts);
-    const slot = outlives ? ports.processes.outlivingSlot(own) : this.#free[index];
+  #admit(queue: Queue, message: Message, slot: Slot | undefined): Started {
     if (!slot) throw new Error("the queue gave more than was asked for");
-    const at = ports.clock.now();
-    const { id: messageId, receiveCount } = message;
-    ports.store.attempts.begin({ job, worker, directory: slot.directory, messageId, receiveCount, at });
-    if (planned.kind === "plan") recordPlan(job, inputs, planned.plan, ports.store);
-    return { message, job, inputs, planned, slot, startedAt: at, outlives, adopted: null };
+    return admit(queue, message, slot, this.#options);
+  }
+
+  #startAll(started: readonly Started[]): void {
+    this.#options.ports.store.mustBeInPlace();
+    this.#started += started.length;
+    for (const one of started) this.#start(one);
   }
 
   /**
@@ -172,7 +187,7 @@ export class Dispatcher {
   }
 
   #start(started: Started): ActiveJob {
-    const { stop, ports, wake, endsOutliving } = this.#options;
+    const { stop, ports, wake, endsOutliving, leases } = this.#options;
     const active = new ActiveJob(started, {
       clock: ports.clock,
       graceLeft: () => stop.graceLeftMs,
@@ -181,6 +196,7 @@ export class Dispatcher {
       endsOutliving,
     });
     this.#active.add(active);
+    active.lease = leases.of(active);
     if (stop.isAsked) active.endByStop();
     run(active, this.#context).catch((error: unknown) => this.#abandon(active, error));
     return active;
@@ -196,6 +212,7 @@ export class Dispatcher {
   #vacate(active: ActiveJob, outcome: Outcome): void {
     const { started } = active;
     this.#active.delete(active);
+    this.#alone.look();
     const isInUse = outcome.left !== null || outcome.isLeft;
     if (!started.outlives) this.#free = [...this.#free, isInUse ? this.#options.newSlot() : started.slot];
     const { definition } = started.job;
@@ -209,16 +226,10 @@ export class Dispatcher {
   #ended({ started }: ActiveJob, end: AttemptEnd, settlement: Settlement): void {
     const { job, startedAt, slot, outlives } = started;
     if (outlives) slot.close();
-    this.#tally(settlement);
+    this.counts[countedAs(settlement)] += 1;
     const ranMs = end.ranMs ?? Math.max(0, end.endedAt - startedAt);
     this.#options.ports.emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs });
     this.#options.wake();
-  }
-
-  #tally({ phase }: Settlement): void {
-    if (phase === "COMPLETED") this.counts.completed += 1;
-    else if (phase === "ERROR" || phase === "ABORTED") this.counts.failed += 1;
-    else this.counts.putBack += 1;
   }
 
   /** What goes on without this worker is none of its business any more. Gives how many these are. */
@@ -232,10 +243,4 @@ export class Dispatcher {
     this.#options.exitHandlers.killAll();
     for (const active of this.#active) active.kill();
   }
-}
-
-/** What was really run, where a template made it, and what cleans up after it. */
-function recordPlan(job: Job, inputs: Inputs, { argv, cwd, exitHandler }: Plan, store: Store): void {
-  if (inputs.command === null) store.attempts.resolved(job.seq, job.attempts, argv, cwd);
-  if (exitHandler) store.cleanUps.planned(job.seq, job.attempts, { argv: exitHandler, cwd });
 }

@@ -56,7 +56,7 @@ function judgeEnd(facts: Facts): Settlement {
     case "exited":
       return judgeExit(facts, ending.code);
     case "signalled":
-      return limits.onSignal === "release" && mayBeOfAStop(ending) ? lost(facts) : failed(facts);
+      return isReleased(facts) && mayBeOfAStop(ending) ? lost(facts) : failed(facts);
     case "spawn failed":
       return judgeSpawn(facts, ending.errno);
     case "lost":
@@ -80,7 +80,7 @@ function judgeCause(facts: Facts, cause: Cause): Settlement {
     case "overrun":
       return { ...buried(facts, "fatal"), phase: "ABORTED" };
     case "memory":
-      return facts.limits.onSignal === "release" ? lost(facts) : failed(facts);
+      return isReleased(facts) ? lost(facts) : failed(facts);
     case "stop":
       if (isWanted(facts)) return judgeExit(facts, 0);
       return { phase: "QUEUED", verdict: { kind: "release", delayMs: 0 }, counts: "nothing", error: errorOf(facts) };
@@ -92,6 +92,10 @@ function judgeCause(facts: Facts, cause: Cause): Settlement {
       return unreachable(cause);
   }
 }
+
+/** Of a death that came from outside: it is no failure of the job's. */
+const isReleased = ({ limits, job }: Facts): boolean =>
+  (limits.onSignal ?? (job.queue === null ? "fail" : "release")) === "release";
 
 /** It was asked to stop, and says by its exit code that it has done what it had to. */
 function isWanted({ ending, limits }: Facts): boolean {
@@ -121,7 +125,9 @@ function judgeSpawn(facts: Facts, errno: string): Settlement {
 /** A failure: once more after a while, as long as the budget lasts. */
 function failed(facts: Facts): Settlement {
   const { job, limits } = facts;
-  if (job.failures + 1 >= (limits.maxAttempts ?? 1)) return { ...buried(facts, "transient"), counts: "failure" };
+  // A queue elsewhere counts by itself.
+  const most = limits.maxAttempts ?? (job.queue === null ? 1 : Number.POSITIVE_INFINITY);
+  if (job.failures + 1 >= most) return { ...buried(facts, "transient"), counts: "failure" };
   const verdict = { kind: "release", delayMs: backoff(job.failures, limits, facts.random) } as const;
   return { phase: "QUEUED", verdict, counts: "failure", error: errorOf(facts) };
 }
@@ -203,4 +209,10 @@ function errorOf(facts: Facts, type: JobError["type"] = "transient"): JobError {
     ...(cause !== null && { cause }),
     ...(ending.kind !== "rejected" && ending.kind !== "spawn failed" && { hint: `reeve logs ${job.id}` }),
   };
+}
+
+/** What the worker counts it as. */
+export function countedAs({ phase }: Settlement): "completed" | "failed" | "putBack" {
+  if (phase === "COMPLETED") return "completed";
+  return phase === "ERROR" || phase === "ABORTED" ? "failed" : "putBack";
 }

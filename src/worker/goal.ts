@@ -3,12 +3,12 @@ import type { Goal, Ports } from "./ports.ts";
 /** Whether a worker has done what it was started for. Asked when nothing runs. */
 export class GoalWatch {
   readonly #goal: Goal;
-  readonly #ports: Pick<Ports, "store" | "queue" | "clock">;
+  readonly #ports: Pick<Ports, "store" | "queues" | "clock">;
   readonly #wake: () => void;
   #unwatchJobs: (() => void) | null = null;
   #idleSince: number;
 
-  constructor(goal: Goal, ports: Pick<Ports, "store" | "queue" | "clock">, wake: () => void) {
+  constructor(goal: Goal, ports: Pick<Ports, "store" | "queues" | "clock">, wake: () => void) {
     this.#goal = goal;
     this.#ports = ports;
     this.#wake = wake;
@@ -20,11 +20,11 @@ export class GoalWatch {
     this.#idleSince = this.#ports.clock.monotonic();
   }
 
-  /** `hasRecovered`: whether the dead that were there at its start have been seen to. */
-  isReached(hasRecovered: boolean): boolean {
+  /** `isEmpty`: nothing was found when it was last looked, and the dead that were there have been seen to. */
+  isReached(isEmpty: boolean): boolean {
     const { drain, whenEmpty } = this.#goal;
-    if (whenEmpty && hasRecovered) return true;
-    if (drain && hasRecovered && this.#isDrained()) return true;
+    if (whenEmpty && isEmpty) return true;
+    if (drain && isEmpty && this.#isDrained()) return true;
     return this.untilIdleExitMs <= 0;
   }
 
@@ -36,8 +36,8 @@ export class GoalWatch {
   }
 
   #isDrained(): boolean {
-    const { queue, store } = this.#ports;
-    if (queue.isDrained()) return true;
+    const { queues, store } = this.#ports;
+    if (queues.every((queue) => queue.isDrained())) return true;
     // Whether other workers are done shows only in their jobs.
     this.#unwatchJobs ??= store.watch("jobs", this.#wake);
     return false;

@@ -13,7 +13,7 @@ export function launchOf({ job, inputs, message, planned, startedAt }: Started, 
   const facts = factsEnvironment({
     job: job.id,
     attempt: job.attempts,
-    delivery: delivery(inputs, ports, message.id, message.receiveCount),
+    delivery: delivery(job, inputs, message.id, message.receiveCount),
     deadline: deadline(startedAt, timeLimit({ job, planned })),
     parameters: inputs.parameters,
     attributes: inputs.attributes,
@@ -31,8 +31,8 @@ export function launchOf({ job, inputs, message, planned, startedAt }: Started, 
   };
 }
 
-function delivery(inputs: Inputs, { queue }: Ports, messageId: string, receiveCount: number): Delivery | null {
-  return foregroundOf(inputs) ? null : { queue: queue.name, messageId, receiveCount };
+function delivery({ queue }: Job, inputs: Inputs, messageId: string, receiveCount: number): Delivery | null {
+  return foregroundOf(inputs) ? null : { queue: queue ?? "sqlite", messageId, receiveCount };
 }
 
 /** Milliseconds that this attempt may run, and what it is when they are over. */
@@ -64,7 +64,7 @@ export function laterEnvironment(
   const facts = factsEnvironment({
     job: job.id,
     attempt,
-    delivery: delivery(inputs, ports, row.messageId, row.receiveCount),
+    delivery: delivery(job, inputs, row.messageId, row.receiveCount),
     deadline: null,
     parameters: inputs.parameters,
     attributes: inputs.attributes,

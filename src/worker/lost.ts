@@ -1,6 +1,6 @@
 import type { Remains } from "../process/port.ts";
 import { foregroundOf, type AttemptEnd, type CleanUp, type Job, type Settlement } from "../store/job.ts";
-import { AGAIN, forItsProcess, judge, judgeStuck } from "./ending.ts";
+import { AGAIN, cleanUpFirst, forItsProcess, judge, judgeStuck, pendingOf } from "./ending.ts";
 import type { CleanedUp } from "./exit-handlers.ts";
 import { owedReason } from "./owed.ts";
 import type { Planner } from "./plan.ts";
@@ -38,7 +38,9 @@ export async function recordLost(dead: Job, loss: Loss, { ports, worker, planner
     const end = lostEnd(job, loss, clock.now());
     const judgedEnd = judgeLost(job, loss.cleaned?.cleanUp ?? null, planner, ports);
     const judged = loss.left === null ? judgedEnd : judgeStuck(judgedEnd, loss.left);
-    const settlement = store.attempts.end(job, end, judged, worker);
+    const owes = loss.cleaned?.cleanUp.outcome === "owed";
+    if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
+    const settlement = store.attempts.end(job, end, owes ? cleanUpFirst(judged) : judged, worker);
     return settlement && { end, settlement };
   });
   if (recorded) emit({ type: "job ended", job: dead.id, attempt: dead.attempts, ...recorded, ranMs: 0 });

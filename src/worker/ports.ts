@@ -11,7 +11,8 @@ export interface Ports {
   /** From 0 to 1. */
   readonly random: () => number;
   readonly store: Store;
-  readonly queue: Queue;
+  /** The store's own, or what stands for it, at most once; the others are elsewhere. */
+  readonly queues: readonly Queue[];
   readonly processes: Processes;
   readonly locks: Locks;
   readonly emit: Emit;
@@ -44,8 +45,11 @@ export interface WorkerSettings {
   readonly recoveryIntervalMs: number;
   /** Milliseconds within which a stop has ended everything. */
   readonly stopBudgetMs: number;
+  /** Milliseconds without a first success after which a queue elsewhere is out of reach. */
+  readonly connectTimeoutMs: number;
   /** Milliseconds after which a job of which nothing can be known is given up. */
   readonly unknownAfterMs: number;
+  /** By their names; of `work -- COMMAND`, which has none, by {@link COMMAND_LINE}. */
   readonly definitions: ReadonlyMap<string, Definition>;
   /** Where definitions' jobs get the variables on their allow-list from. */
   readonly environment: Readonly<Record<string, string | undefined>>;

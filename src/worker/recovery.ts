@@ -36,6 +36,11 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(promises);
 }
 
+const OWED: CleanedUp = {
+  cleanUp: { outcome: "owed", tries: 0, exitCode: null, signal: null, tookMs: 0 },
+  outputs: [],
+};
+
 /**
  * Cleans up after workers that are dead: their lock can be taken. Whoever takes it recovers alone; a crash in the
  * middle frees it for the next. Each job's tree is ended first, then its end is recorded, and only then may it run
@@ -127,7 +132,7 @@ export class Recovery {
   async #recoverGone(job: Job, remains: Gone, dead: WorkerRow): Promise<Recovered> {
     const cleaned = await this.#cleanUp(job, dead);
     // A stop of this worker cut it short: it is left to the next one as it was found.
-    if (cleaned?.cleanUp.outcome === "owed") return "left";
+    if (cleaned?.cleanUp.outcome === "owed" && cleaned !== OWED) return "left";
     await recordLost(job, { remains, left: null, cleaned }, this.#options);
     return "recovered";
   }
@@ -149,6 +154,8 @@ export class Recovery {
     const { ports, planner, exitHandlers } = this.#options;
     const row = ports.store.cleanUps.of(job.seq, job.attempts);
     if (!row?.handler || row.outcome !== null || job.owed !== null) return null;
+    // Its message may be another machine's by now: whoever gets it here again cleans up first.
+    if (job.queue !== null) return OWED;
     const inputs = ports.store.jobs.inputs(job.seq);
     const planned = planner.plan(job, inputs);
     const environment = laterEnvironment(job, job.attempts, row, inputs, planned, ports);

@@ -2,49 +2,59 @@ import { foregroundOf, type AttemptEnd, type Settlement } from "../store/job.ts"
 import { messageOf } from "../errors.ts";
 import type { Takings } from "../process/port.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { cleanUpFirst, forItsProcess, judge, judgeStuck, pendingOf } from "./ending.ts";
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { payOwed } from "./owed.ts";
 import type { Ports } from "./ports.ts";
 import { notStarted, perform, type Outcome } from "./supervise.ts";
-import { tell } from "./tell.ts";
+import type { Leases } from "./leases.ts";
+import { tellQueue } from "./telling.ts";
 
 /** What a run asks of the worker that it belongs to. */
 export interface RunContext {
   readonly ports: Ports;
   readonly worker: string;
   readonly exitHandlers: ExitHandlers;
+  readonly leases: Leases;
   /** A worker that stays can wait for a program to be installed. */
   readonly stays: boolean;
+  /** Kept when it may run: some must have nothing beside them. */
+  alone(active: ActiveJob): Promise<void>;
   /** True when the worker stops, now or within so many milliseconds. */
   stopsWithin(milliseconds: number): Promise<boolean>;
   /** Called in the moment in which the end is being written, so that the next claim shares its commit. */
   ending(active: ActiveJob, outcome: Outcome): void;
+  /** Its queue, too, has been told what there was to tell. */
+  told(): void;
   /** The end is on disk. */
   ended(active: ActiveJob, end: AttemptEnd, settlement: Settlement): void;
 }
 
 /** One message's life, from its recorded start to its told verdict. One direction: record first, tell the queue last. */
 export async function run(active: ActiveJob, context: RunContext): Promise<void> {
-  const { store, queue, clock } = context.ports;
-  const { job, message } = active.started;
+  const { store, clock } = context.ports;
+  const { job } = active.started;
 
+  await context.alone(active);
   const owed = await payOwed(active, context);
   const outcome = owed
     ? notStarted({ kind: "not started", reason: owed.reason }, clock.now())
     : await perform(active, context);
   const judged = owed?.settlement ?? settle(active, outcome, context);
-  const owes = outcome.cleanUp?.outcome === "owed";
+  const mustCleanUp = outcome.cleanUp?.outcome === "owed";
+  const final = onItsQueue(active, mustCleanUp ? cleanUpFirst(judged) : judged);
+  const owes = mustCleanUp && final.phase === "QUEUED";
   const end = attemptEnd(active, outcome);
 
   const warnings = warningsOf(outcome);
   const recorded = store.write(() => {
     // Another worker may take at once what this one puts back.
-    if (judged.phase === "QUEUED" || owes) store.wakeWorkers();
+    if (final.phase === "QUEUED") store.wakeWorkers();
     for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
     owed?.record();
     if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
-    return store.attempts.end(job, end, owes ? cleanUpFirst(judged) : judged, context.worker);
+    return store.attempts.end(job, end, final, context.worker);
   });
   context.ending(active, outcome);
   const settlement = await recorded.catch((error: unknown) => {
@@ -55,7 +65,7 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   repeat(active.started, warnings, outcome.takings, context.ports);
   context.ended(active, end, settlement);
 
-  if (!queue.recordIsTold) await tell(queue, message.receipt, settlement.verdict, context.ports);
+  if (active.lease) await tellQueue(active.lease, active.started, settlement.verdict, context);
 }
 
 function notRecorded({ started: { job } }: ActiveJob, end: AttemptEnd, why: string, { emit }: Ports): void {
@@ -90,6 +100,10 @@ function settle(active: ActiveJob, { ending, takings, left, cleanUp }: Outcome, 
   });
   const seenGone = left === null ? settlement : judgeStuck(settlement, left);
   return foregroundOf(inputs) ? forItsProcess(seenGone) : seenGone;
+}
+
+function onItsQueue({ started: { queue, message, planned } }: ActiveJob, settlement: Settlement): Settlement {
+  return queue ? elsewhere(settlement, message, queue, planned.limits.backoffCapMs) : settlement;
 }
 
 function attemptEnd(active: ActiveJob, outcome: Outcome): AttemptEnd {

@@ -1,19 +1,9 @@
 import { unreachable } from "../errors.ts";
-import { LeaseLost, type Queue } from "../queue/port.ts";
+import type { Queue } from "../queue/port.ts";
 import type { Verdict } from "../store/job.ts";
-import type { Ports } from "./ports.ts";
 
-/** Telling never runs a job again: what cannot be told is told by the recorded verdict when the message comes back. */
-export async function tell(queue: Queue, receipt: string, verdict: Verdict, { emit }: Ports): Promise<void> {
-  try {
-    await tellOnce(queue, receipt, verdict);
-  } catch (error) {
-    if (!(error instanceof LeaseLost)) throw error;
-    emit({ type: "trouble", what: error.message });
-  }
-}
-
-function tellOnce(queue: Queue, receipt: string, verdict: Verdict): Promise<void> {
+/** Tells a queue elsewhere what was decided of a message. It was recorded before: telling never runs a job again. */
+export function tellOnce(queue: Queue, receipt: string, verdict: Verdict): Promise<void> {
   switch (verdict.kind) {
     case "acknowledge":
       return queue.acknowledge(receipt);

@@ -1,10 +1,13 @@
 import type { StopOrder } from "../process/port.ts";
 import type { Job } from "../store/job.ts";
 import type { Outlived } from "./adoption.ts";
+import type { ReeveError } from "../errors.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ExitHandlers } from "./exit-handlers.ts";
 import { waitForLock } from "./locks.ts";
 import { GoalWatch } from "./goal.ts";
+import { Intake } from "./intake.ts";
+import { Leases } from "./leases.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Planner } from "./plan.ts";
 import { stays, type Lock, type Ports, type WorkerEnd, type WorkerSettings } from "./ports.ts";
@@ -23,20 +26,21 @@ export class Worker {
   readonly #slots: Slots;
   readonly #planner: Planner;
   readonly #exitHandlers: ExitHandlers;
+  readonly #leases: Leases;
   readonly #maintenance: Maintenance;
   #dispatcher: Dispatcher | null = null;
-  /** Something may have come to be claimable since the last claim. */
-  #mayClaim = true;
   /** Somebody may have asked for an abort or a suspension since the last look. */
   #maySteer = false;
-  #claiming = false;
-  #ranAny = false;
+  #intake: Intake | null = null;
+  /** A queue was never reached. */
+  #unreachable: ReeveError | null = null;
 
   constructor(settings: WorkerSettings, ports: Ports) {
     this.#settings = settings;
     this.#ports = ports;
     this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
+    this.#leases = new Leases(ports);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
     this.#goal = new GoalWatch(settings.goal, ports, this.#wake.call);
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
@@ -76,12 +80,13 @@ export class Worker {
       this.#dispatcher = dispatcher;
       const unwatch = this.#watch();
       this.#maintenance.start();
-      await this.#loop(dispatcher);
+      const intake = (this.#intake = this.#makeIntake(dispatcher));
+      await this.#loop(dispatcher, intake);
       unwatch();
       // Recovery may wait for a tree to end.
       await this.#inTime(this.#maintenance.stop(), () => this.#stop.isPressing);
-      await this.#end(dispatcher);
-      return { counts: dispatcher.counts, ranAny: this.#ranAny };
+      await this.#end(dispatcher, intake);
+      return { counts: dispatcher.counts, ranAny: intake.foundAny };
     } finally {
       this.#stop.close();
       lock.release();
@@ -108,19 +113,20 @@ export class Worker {
     }
   }
 
-  /** Claim, steer, wait. */
-  async #loop(dispatcher: Dispatcher): Promise<void> {
+  /** Claim, steer, poll, wait. */
+  async #loop(dispatcher: Dispatcher, intake: Intake): Promise<void> {
     for (;;) {
-      this.#claim(dispatcher);
+      intake.claim();
       this.#steer(dispatcher);
-      if (this.#isDone(dispatcher)) return;
-      const called = await this.#wake.sleep(this.#sleepMs(dispatcher));
-      if (!called) this.#mayClaim = true;
+      if (this.#isDone(dispatcher, intake)) return;
+      intake.poll();
+      const called = await this.#wake.sleep(intake.sleepMs);
+      if (!called) intake.poke();
     }
   }
 
   readonly #poke = (): void => {
-    this.#mayClaim = true;
+    this.#intake?.poke();
     this.#wake.call();
   };
 
@@ -137,49 +143,29 @@ export class Worker {
     return isAdopted;
   };
 
-  /** Beside the loop, since a claim may have to wait for the disk and a stop must not. */
-  #claim(dispatcher: Dispatcher): void {
-    if (!this.#mayClaim || !this.#canClaim(dispatcher)) return;
-    this.#mayClaim = false;
-    this.#claiming = true;
-    const claimed = dispatcher.topUp().then((any) => {
-      this.#claiming = false;
-      this.#ranAny ||= any;
-      if (any) this.#goal.worked();
-      this.#wake.call();
-    });
-    claimed.catch(this.#stop.fault);
-  }
-
-  /** What goes on has been given its places first. */
-  #canClaim(dispatcher: Dispatcher): boolean {
-    return !this.#claiming && this.#maintenance.hasAdopted && dispatcher.hasRoom;
-  }
-
   #steer(dispatcher: Dispatcher): void {
-    if (this.#maySteer) dispatcher.steering.look();
-    this.#maySteer = false;
+    if (this.#maySteer) this.#look(dispatcher);
     if (this.#stop.isAsked) dispatcher.steering.stopAll();
     if (this.#stop.faulted || this.#stop.isShort) dispatcher.killAll();
   }
 
-  #isDone(dispatcher: Dispatcher): boolean {
+  /** Somebody may have asked for something, or given us something. */
+  #look(dispatcher: Dispatcher): void {
+    this.#maySteer = false;
+    dispatcher.steering.look();
+    this.#leases.takeNewerReceipts(this.#settings.id).catch(this.#stop.fault);
+  }
+
+  #isDone(dispatcher: Dispatcher, intake: Intake): boolean {
     if (this.#stop.isOverdue) return true;
     const isFree = dispatcher.running === dispatcher.leftAlone;
     if (this.#stop.faulted) return isFree || !this.#ports.store.isInPlace();
-    if (this.#stop.isClosing) return isFree;
-    if (this.#claiming || dispatcher.awaited > 0) return false;
+    const isTold = this.#leases.size === 0;
+    if (this.#stop.isClosing) return isFree && isTold && (!intake.isPolling || this.#stop.isShort);
+    if (intake.isBusy || dispatcher.awaited > 0 || !isTold) return false;
     // Whoever starts nothing more does not look whether there is anything.
-    return dispatcher.isExhausted || (!this.#mayClaim && this.#goal.isReached(this.#maintenance.hasRecovered));
-  }
-
-  /** Milliseconds until something is due that nobody will wake us for. */
-  #sleepMs(dispatcher: Dispatcher): number {
-    if (!this.#canClaim(dispatcher)) return Number.POSITIVE_INFINITY;
-    const { clock, queue } = this.#ports;
-    const due = queue.nextDue();
-    const untilDue = due === null ? Number.POSITIVE_INFINITY : due - clock.now();
-    return Math.max(0, Math.min(untilDue, this.#goal.untilIdleExitMs));
+    if (dispatcher.isExhausted) return true;
+    return intake.hasClaimed && this.#goal.isReached(intake.foundNothing && this.#maintenance.hasRecovered);
   }
 
   #watch(): () => void {
@@ -210,6 +196,22 @@ export class Worker {
     return lock;
   }
 
+  #makeIntake(dispatcher: Dispatcher): Intake {
+    return new Intake({
+      ports: this.#ports,
+      settings: this.#settings,
+      dispatcher,
+      goal: this.#goal,
+      isReady: () => this.#maintenance.hasAdopted,
+      wake: this.#wake.call,
+      onUnreachable: (error) => {
+        this.#unreachable ??= error;
+        this.stop(error.message);
+      },
+      onFault: this.#stop.fault,
+    });
+  }
+
   #makeDispatcher(): Dispatcher {
     return new Dispatcher({
       ports: this.#ports,
@@ -223,16 +225,18 @@ export class Worker {
       wake: this.#wake.call,
       stop: this.#stop,
       exitHandlers: this.#exitHandlers,
+      leases: this.#leases,
       endsOutliving: this.#settings.endsOutliving,
     });
   }
 
   /** What is not in order is left as it is, for the next worker's recovery; so is what goes on. */
-  async #end(dispatcher: Dispatcher): Promise<void> {
+  async #end(dispatcher: Dispatcher, intake: Intake): Promise<void> {
     const { store, processes, emit } = this.#ports;
     const { id } = this.#settings;
     const left = dispatcher.letGo();
     await this.#until(() => dispatcher.running === left);
+    await this.#inTime(intake.close());
     if (!this.#stop.faulted && dispatcher.running === left) {
       if (left === 0) await processes.sweep();
       // This waits behind the ends of the jobs, on a full disk for long.
@@ -240,6 +244,7 @@ export class Worker {
       if (isGone) this.#slots.remove();
     }
     if (this.#stop.faulted) throw this.#stop.faulted.of;
+    if (this.#unreachable) throw this.#unreachable;
     emit({ type: "worker ended", worker: id, counts: dispatcher.counts, left });
   }
 }

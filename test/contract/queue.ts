@@ -51,7 +51,7 @@ async function receiveOne(queue: Queue): Promise<Message> {
 
 const isEmpty = async (queue: Queue): Promise<boolean> => (await receive(queue)).length === 0;
 
-const loses = (verb: Promise<void>): Promise<void> =>
+const loses = (verb: Promise<unknown>): Promise<void> =>
   assert.rejects(verb, (error) => error instanceof LeaseLost, "a lost lease is told");
 
 function promise(name: string, run: (harness: QueueHarness) => Promise<void>): QueueCase {

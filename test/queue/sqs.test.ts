@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/clock.ts";
 import { endpointFor, parseQueueArn, parseQueueUrl } from "../../src/queue/sqs/address.ts";
-import { Backoff, CALL_BACKOFF, POLL_BACKOFF } from "../../src/queue/sqs/backoff.ts";
+import { Backoff, CALL_BACKOFF, POLL_BACKOFF } from "../../src/queue/backoff.ts";
 import { Batcher } from "../../src/queue/sqs/batch.ts";
 import { connect } from "../../src/queue/sqs/connection.ts";
 import { readRedrivePolicy } from "../../src/queue/sqs/facts.ts";

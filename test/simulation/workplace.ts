@@ -129,6 +129,7 @@ export class Workplace {
         concurrency: random.between(1, 4),
         recoveryIntervalMs: 5000,
         stopBudgetMs,
+        connectTimeoutMs: 60_000,
         unknownAfterMs: UNKNOWN_AFTER_MS,
         definitions: DEFINITIONS,
         environment: {},
@@ -140,7 +141,7 @@ export class Workplace {
         clock: life.clock,
         random: random.next,
         store,
-        queue: new SqliteQueue(store, name, life.clock.now),
+        queues: [new SqliteQueue(store, name, life.clock.now)],
         processes: new SimulatedProcesses(life, this.machine, host),
         locks: this.locks.of(life),
         emit: (event) => {

@@ -57,6 +57,7 @@ describe("a job that is forgotten", () => {
       message_id: "m1",
       phase: "COMPLETED",
       verdict: "acknowledge",
+      copied: 0,
       forgotten_at: NOW,
       until: NOW + 14 * DAY_MS,
     });

@@ -170,6 +170,9 @@ export function aJob(fields: Partial<Job> = {}): Job {
     progressMessage: null,
     retryOf: null,
     retriedAs: null,
+    queue: null,
+    messageId: null,
+    copied: 0,
     ...fields,
   };
 }

@@ -8,6 +8,7 @@ import type { Job } from "../../src/store/job.ts";
 import { Dispatcher } from "../../src/worker/dispatcher.ts";
 import { ExitHandlers } from "../../src/worker/exit-handlers.ts";
 import { KernelLocks } from "../../src/worker/locks.ts";
+import { Leases } from "../../src/worker/leases.ts";
 import { Planner } from "../../src/worker/plan.ts";
 import type { Ports } from "../../src/worker/ports.ts";
 import { Stop } from "../../src/worker/stop.ts";
@@ -57,7 +58,7 @@ async function orphaned(exit: TreeExit | null) {
     clock: systemClock,
     random: () => 0.5,
     store,
-    queue: new SqliteQueue(store, "next", Date.now),
+    queues: [new SqliteQueue(store, "next", Date.now)],
     processes: place.manager,
     locks: new KernelLocks(runtime.libc()),
     emit: (event) => void events.push(event),
@@ -75,6 +76,7 @@ async function orphaned(exit: TreeExit | null) {
     wake: () => {},
     stop,
     exitHandlers: new ExitHandlers(ports, { ...PLACE, name: "here" }, stop),
+    leases: new Leases(ports),
     endsOutliving: false,
   });
   const { tree, asked } = outlivedTree(exit);
@@ -97,9 +99,9 @@ async function orphaned(exit: TreeExit | null) {
 describe("a job that outlived its worker is adopted", () => {
   test("and takes a place of its new worker", async () => {
     using one = await orphaned(null);
-    expect(one.dispatcher.hasRoom).toBe(true);
+    expect(one.dispatcher.room).toBeGreaterThan(0);
     expect(await one.adopt()).toBe(true);
-    expect(one.dispatcher.hasRoom).toBe(false);
+    expect(one.dispatcher.room).toBe(0);
     expect(one.at.job(one.job)).toMatchObject({ phase: "EXECUTING", worker: "next", receipt: `${one.job.receipt}+1` });
   });
 

@@ -19,7 +19,13 @@ function listeners(): Record<string, number> {
 function makeWorker({ store }: TemporaryStore, told: () => void): Worker {
   const id = `worker-${newId()}`;
   const host = { name: "here", pid: process.pid, bootId: bootId(), pidNamespace: pidNamespace() };
-  const limits = { recoveryIntervalMs: 5000, stopBudgetMs: 5000, unknownAfterMs: 5000, concurrency: 2 };
+  const limits = {
+    recoveryIntervalMs: 5000,
+    connectTimeoutMs: 60_000,
+    stopBudgetMs: 5000,
+    unknownAfterMs: 5000,
+    concurrency: 2,
+  };
   const settings = {
     id,
     version: "0",
@@ -36,7 +42,7 @@ function makeWorker({ store }: TemporaryStore, told: () => void): Worker {
       clock: systemClock,
       random: Math.random,
       store,
-      queue: new SqliteQueue(store, id, systemClock.now),
+      queues: [new SqliteQueue(store, id, systemClock.now)],
       processes: new ProcessManager(runtime, systemClock),
       locks: new KernelLocks(runtime.libc()),
       emit: told,

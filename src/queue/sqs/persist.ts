@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { Backoff, CALL_BACKOFF } from "./backoff.ts";
+import { Backoff, CALL_BACKOFF } from "../backoff.ts";
 
 /** What is tried again within one call. */
 export interface Persistence {

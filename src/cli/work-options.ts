@@ -1,0 +1,24 @@
+import { COMMAND_OPTIONS } from "./submission/options.ts";
+import type { VerbOption } from "./verb.ts";
+
+export const QUIET: VerbOption = ["-q, --quiet", "no remarks on stderr"];
+
+/** The last of them are for `work -- COMMAND`. */
+export const WORK_OPTIONS: readonly VerbOption[] = [
+  [
+    "--queue <name>",
+    "the queue to work on: one of reeve.toml, an SQS queue's URL, or sqlite (all of reeve.toml, else sqlite)",
+  ],
+  ["--endpoint <url>", "where that queue is asked, instead of at its URL's host"],
+  ["--concurrency <n>", "jobs at once (one per processor)"],
+  ["--param <k=v>", "a parameter for the command; may be repeated"],
+  ["--once", "run one job, then exit"],
+  ["--drain", "exit when nothing is left to run"],
+  ["--idle-exit <duration>", "exit after so long without a job"],
+  ["--max-jobs <n>", "exit after so many jobs"],
+  ["--max-time <duration>", "take no more jobs after so long, then stop"],
+  ["--end-outliving", "a stop ends also the jobs that would outlive it"],
+  ["--json", "logs as a JSON object per line"],
+  QUIET,
+  ...COMMAND_OPTIONS,
+];

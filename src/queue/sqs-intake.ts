@@ -1,0 +1,116 @@
+import type { Clock } from "../clock.ts";
+import type { Definition } from "../config/definition.ts";
+import type { SqsQueueDefinition } from "../config/queue-definition.ts";
+import type { Routed, Router } from "../config/routing.ts";
+import type { Disposition } from "../store/deliveries.ts";
+import type { Job } from "../store/job.ts";
+import type { Store } from "../store/store.ts";
+import type { Message, Request } from "./port.ts";
+import { incomingOf, jobIdOf, jobMaker } from "./sqs-job.ts";
+import type { QueuePolicy } from "./sqs-policy.ts";
+import type { ReceivedMessage } from "./sqs/message.ts";
+
+export interface IntakeOptions {
+  readonly store: Store;
+  readonly router: Router;
+  readonly definitions: ReadonlyMap<string, Definition>;
+  /** `work -- COMMAND`: what its messages are for; null: they are for definitions. */
+  readonly commandLine: Definition | null;
+  readonly worker: string;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** Told what is wrong and no single job's. */
+  readonly warn: (what: string) => void;
+}
+
+/** Why a message is not run. */
+export type NotRun =
+  | Exclude<Disposition, { kind: "run" }>
+  /** More came than can be started now. */
+  | { readonly kind: "too many" }
+  /** It is nobody's, and is to stay in the queue. */
+  | { readonly kind: "left"; readonly why: string };
+
+/** What became of messages that came together. */
+export interface Taken<T> {
+  readonly run: readonly { readonly message: ReceivedMessage; readonly job: number; readonly admitted: T }[];
+  readonly notRun: readonly { readonly message: ReceivedMessage; readonly what: NotRun }[];
+}
+
+/** Decides what messages are: new jobs, jobs that are tried again, or nothing to run. */
+export class SqsIntake {
+  readonly #settings: SqsQueueDefinition;
+  readonly #policy: QueuePolicy;
+  readonly #options: IntakeOptions;
+
+  constructor(settings: SqsQueueDefinition, policy: QueuePolicy, options: IntakeOptions) {
+    this.#settings = settings;
+    this.#policy = policy;
+    this.#options = options;
+  }
+
+  /** Within a transaction, which may be repeated. */
+  take<T>(
+    messages: readonly ReceivedMessage[],
+    request: Request,
+    admit: (message: Message, index: number) => T,
+  ): Taken<T> {
+    const run: { message: ReceivedMessage; job: number; admitted: T }[] = [];
+    const notRun: { message: ReceivedMessage; what: NotRun }[] = [];
+    for (const message of messages) {
+      const what = run.length < request.max ? this.#takeOne(message, request) : ({ kind: "too many" } as const);
+      if (what.kind !== "run") notRun.push({ message, what });
+      else run.push({ message, job: what.message.job.seq, admitted: admit(what.message, run.length) });
+    }
+    return { run, notRun };
+  }
+
+  #takeOne(received: ReceivedMessage, { without }: Request): { kind: "run"; message: Message } | NotRun {
+    const incoming = incomingOf(received);
+    const routed = this.#options.router.route(incoming);
+    if (routed.kind === "unroutable" && this.#settings.onUnroutable === "leave") {
+      return { kind: "left", why: routed.reason };
+    }
+    const name = routed.kind === "unroutable" ? null : routed.definition;
+    if (name !== null && without.includes(name) && !this.#policy.isLast(received)) {
+      return { kind: "keep back", id: received.id, why: `${name} is paused here` };
+    }
+    const { store, worker, clock, newId } = this.#options;
+    const make = jobMaker(incoming, routed, this.#definitionOf(routed));
+    const what = store.deliveries.take(arrivalOf(received, this.#settings.url), make, {
+      worker,
+      now: clock.now(),
+      newId,
+    });
+    if (what.kind === "running") store.wakeWorkers();
+    if (what.kind !== "run") return what;
+    const rejected = routed.kind === "job" ? null : routed.reason;
+    return { kind: "run", message: this.#messageOf(received, what.job, rejected) };
+  }
+
+  #messageOf(received: ReceivedMessage, job: Job, rejected: string | null): Message {
+    return {
+      id: received.id,
+      receipt: received.receipt,
+      receiveCount: received.receiveCount ?? 0,
+      job,
+      rejected,
+      isLast: this.#policy.isLast(received),
+      leasedUntil: received.receivedAt + this.#settings.visibilityMs,
+      ifGivenUp: this.#policy.ifGivenUp,
+    };
+  }
+
+  #definitionOf(routed: Routed): Definition | null {
+    if (routed.kind === "unroutable") return null;
+    const { definitions, commandLine } = this.#options;
+    return routed.definition === null ? commandLine : (definitions.get(routed.definition) ?? null);
+  }
+}
+
+const arrivalOf = (message: ReceivedMessage, queue: string) => ({
+  queue,
+  messageId: message.id,
+  receipt: message.receipt,
+  jobId: jobIdOf(message),
+});

@@ -1,0 +1,57 @@
+import type { Definition } from "../config/definition.ts";
+import type { GivenParameter } from "../config/parameters.ts";
+import { JOB_ATTRIBUTE, type Incoming, type Routed } from "../config/routing.ts";
+import { withoutCase } from "../config/template.ts";
+import type { Parameter } from "../store/job.ts";
+import type { MakeJob } from "../store/deliveries.ts";
+import type { Attribute, ReceivedMessage } from "./sqs/message.ts";
+
+/** What a message says, as far as jobs can use it: attributes as texts, the system's own with them. */
+export function incomingOf({ body, attributes, systemAttributes }: ReceivedMessage): Incoming {
+  const texts = [...attributes].map(([name, value]) => [name, textOf(value)] as const);
+  // The system's last: no sender can claim to be another.
+  return { body: Buffer.from(body), attributes: Object.fromEntries([...texts, ...systemAttributes]) };
+}
+
+const textOf = (value: Attribute): string =>
+  "text" in value ? value.text : Buffer.from(value.bytes).toString("base64");
+
+/** The id that the sender gave its job; null: none. */
+export function jobIdOf({ attributes }: ReceivedMessage): string | null {
+  const value = attributes.get(JOB_ATTRIBUTE);
+  return value && "text" in value ? value.text : null;
+}
+
+/** Makes the job of a message that is new here. */
+export function jobMaker(incoming: Incoming, routed: Routed, definition: Definition | null): MakeJob {
+  const parameters = routed.kind === "job" ? routed.parameters : [];
+  return (id, retryOf) => ({
+    id,
+    retryOf,
+    definition: routed.kind === "unroutable" ? null : routed.definition,
+    context: { kind: "definition" },
+    command: null,
+    parameters: parametersOf(parameters, definition),
+    attributes: incoming.attributes,
+    body: incoming.body,
+    runId: null,
+    owner: null,
+    priority: 0,
+    executionDuration: definition?.limits.executionDuration ?? 0,
+    availableAt: null,
+    expiresAt: null,
+    destruction: null,
+    hold: false,
+    after: [],
+    dedupeKey: null,
+  });
+}
+
+/** As they are recorded: what is given more than once is a list. They are checked when the job is planned. */
+function parametersOf(given: readonly GivenParameter[], definition: Definition | null): Parameter[] {
+  return [...Map.groupBy(given, ({ name }) => name.toLowerCase()).values()].map((ofOne) => {
+    const name = ofOne[0]?.name ?? "";
+    const declared = definition ? withoutCase(definition.parameters, name) : undefined;
+    return { name, values: ofOne.map(({ value }) => value), file: false, secret: declared?.secret ?? false };
+  });
+}

@@ -1,0 +1,232 @@
+import type { StoreDatabase } from "./database.ts";
+import type { Decisions } from "./decisions.ts";
+import { JOB_COLUMNS, type Job, type JobError } from "./job.ts";
+import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
+import { unreachable } from "../errors.ts";
+import type { Jobs } from "./jobs.ts";
+import { isFinal } from "./phases.ts";
+import type { Steering } from "./steering.ts";
+import type { NewJob, Submission } from "./submission.ts";
+
+/** A message that a queue elsewhere has delivered. */
+export interface Arrival {
+  /** The queue's URL. */
+  readonly queue: string;
+  readonly messageId: string;
+  readonly receipt: string;
+  /** The id of its job, where it carries one. */
+  readonly jobId: string | null;
+}
+
+/** What is to be done with it. */
+export type Disposition =
+  /** It is this worker's now, and its start is still to be recorded. */
+  | { readonly kind: "run"; readonly job: Job }
+  /** It is being run: whoever does has been given the newer receipt. */
+  | { readonly kind: "running"; readonly id: string }
+  /** It has been run: this is what the queue was told, or was to be told. */
+  | { readonly kind: "acknowledge"; readonly id: string }
+  | { readonly kind: "bury"; readonly id: string; readonly reason: string; readonly isCopied: boolean }
+  /** It cannot be run now. */
+  | { readonly kind: "keep back"; readonly id: string; readonly why: string };
+
+/** Makes the job of a message that is new. */
+export type MakeJob = (id: string, retryOf: string | null) => NewJob;
+
+export interface Claimant {
+  readonly worker: string;
+  readonly now: number;
+  /** For a job whose id is taken. */
+  readonly newId: () => string;
+}
+
+const CLAIM = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = attempts + 1,
+    receipt = id || '.' || (attempts + 1), started_at = coalesce(started_at, ?3), available_at = NULL,
+    destruction = iif(destruction_kept, destruction, NULL)
+  WHERE seq = ?1 AND (phase = 'QUEUED' OR (phase = 'UNKNOWN' AND worker IS NULL)) RETURNING ${JOB_COLUMNS}`;
+
+interface Grave {
+  readonly id: string;
+  readonly verdict: string | null;
+  readonly copied: number;
+}
+
+/** Messages of queues elsewhere, and the jobs that they are about. To be called within a transaction. */
+export class Deliveries {
+  readonly #database: StoreDatabase;
+  readonly #jobs: Jobs;
+  readonly #submission: Submission;
+  readonly #steering: Steering;
+  readonly #decisions: Decisions;
+
+  constructor(database: StoreDatabase, jobs: Jobs, submission: Submission, steering: Steering, decisions: Decisions) {
+    this.#database = database;
+    this.#jobs = jobs;
+    this.#submission = submission;
+    this.#steering = steering;
+    this.#decisions = decisions;
+  }
+
+  /** A message that comes again is the same job; the same job under another message id is a redrive, hence a new one. */
+  take(arrival: Arrival, make: MakeJob, claimant: Claimant): Disposition {
+    const same = this.#byMessage(arrival);
+    if (same) return this.#again(same, arrival, make, claimant);
+    const grave = this.#graveOf(arrival.messageId);
+    const told = grave && toldBefore(grave.verdict, grave, "it was given up before");
+    if (told) return told;
+    return { kind: "run", job: this.#begin(arrival, make, this.#earlier(arrival, grave), claimant) };
+  }
+
+  #byMessage({ messageId, queue }: Arrival): Job | undefined {
+    return this.#database.get<Job>(
+      `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_message WHERE message_id = ? AND queue = ?
+        ORDER BY seq DESC LIMIT 1`,
+      messageId,
+      queue,
+    );
+  }
+
+  #graveOf(messageId: string): Grave | undefined {
+    return this.#database.get<Grave>(
+      "SELECT id, verdict, copied FROM tombstones INDEXED BY tombstones_message WHERE message_id = ? LIMIT 1",
+      messageId,
+    );
+  }
+
+  #again(job: Job, arrival: Arrival, make: MakeJob, claimant: Claimant): Disposition {
+    const { id, phase } = job;
+    switch (phase) {
+      case "QUEUED":
+        return this.#claim(job, claimant);
+      case "UNKNOWN":
+        if (job.worker === null) return this.#claim(job, claimant);
+        return { kind: "keep back", id, why: "what is left of its last run may still be running" };
+      case "EXECUTING":
+      case "SUSPENDED":
+        this.#handOver(job, arrival);
+        return { kind: "running", id };
+      case "PENDING":
+      case "HELD":
+        return { kind: "keep back", id, why: `it is ${phase}` };
+      case "COMPLETED":
+      case "ERROR":
+      case "ABORTED":
+      case "ARCHIVED":
+        // After an end of which no queue was to be told it is new work.
+        return (
+          toldBefore(job.verdict, job, reasonOf(job)) ?? {
+            kind: "run",
+            job: this.#begin(arrival, make, job.id, claimant),
+          }
+        );
+      default:
+        return unreachable(phase);
+    }
+  }
+
+  #claim(job: Job, { worker, now }: Claimant): Disposition {
+    const claimed = this.#database.get<Job>(CLAIM, job.seq, worker, now);
+    if (!claimed) throw new Error(`job ${job.id} cannot be claimed from ${job.phase}`);
+    return { kind: "run", job: claimed };
+  }
+
+  #handOver(job: Job, { receipt }: Arrival): void {
+    this.#database.run(
+      "INSERT OR REPLACE INTO newer_receipts(job, receipt, worker) VALUES(?, ?, ?)",
+      job.seq,
+      receipt,
+      job.worker,
+    );
+  }
+
+  /** The job that this message was before it was put into the queue anew; null: none that is known. */
+  #earlier({ jobId }: Arrival, grave: Grave | undefined): string | null {
+    const id = jobId ?? grave?.id ?? null;
+    if (id === null) return null;
+    const job = this.#jobs.byId(id);
+    return job?.queue || this.#isForgotten(id) ? id : null;
+  }
+
+  #isForgotten(id: string): boolean {
+    return this.#database.get("SELECT 1 FROM tombstones WHERE id = ?", id) !== undefined;
+  }
+
+  #begin(arrival: Arrival, make: MakeJob, retryOf: string | null, claimant: Claimant): Job {
+    const { worker, now, newId } = claimant;
+    const wanted = [arrival.jobId, arrival.messageId].filter((id) => id !== null);
+    const id = wanted.find((one) => isUsable(one) && !this.#isTaken(one)) ?? newId();
+    const job = this.#submission.deliver(make(id, retryOf), arrival, worker, now);
+    const old = retryOf === null ? undefined : this.#jobs.byId(retryOf);
+    if (old && isFinal(old.phase)) this.#steering.retried(old, id, now, worker);
+    return job;
+  }
+
+  #isTaken(id: string): boolean {
+    return this.#jobs.byId(id) !== undefined || this.#isForgotten(id);
+  }
+
+  /** What has been given to this worker since it last looked: the newest receipts of what it runs. */
+  newerReceipts(worker: string): { readonly job: number; readonly receipt: string }[] {
+    return this.#database.all("SELECT job, receipt FROM newer_receipts WHERE worker = ?", worker);
+  }
+
+  handedOver(job: number): void {
+    this.#database.run("DELETE FROM newer_receipts WHERE job = ?", job);
+  }
+
+  /** The dead letters have a copy of it, and its message is still to be deleted. */
+  copied(seq: number): void {
+    this.#database.run("UPDATE jobs SET copied = 1 WHERE seq = ?", seq);
+  }
+
+  /** The queue could not be told as it was decided: whoever looks at the job learns why. */
+  untold(seq: number, why: string, at: number, by: string): void {
+    const job = this.#jobs.bySeq(seq);
+    if (!job) return;
+    const error: JobError | null = job.error === null ? null : (JSON.parse(job.error) as JobError);
+    if (error) {
+      const message = `${error.message}; ${why}`;
+      this.#database.run("UPDATE jobs SET error = ?2 WHERE seq = ?1", seq, JSON.stringify({ ...error, message }));
+    }
+    this.#decisions.add(seq, at, "not told", by, why);
+  }
+
+  /** Jobs whose lease was lost so long ago, and which were not seen again, are given up. Gives how many. */
+  giveUpUnknown(lostBefore: number, at: number, by: string): number {
+    const jobs = this.#database.all<{ seq: number }>(
+      `SELECT jobs.seq AS seq FROM jobs INDEXED BY jobs_phase JOIN attempts ON job = seq AND number = jobs.attempts
+        WHERE phase = 'UNKNOWN' AND jobs.worker IS NULL AND attempts.ended_at <= ?`,
+      lostBefore,
+    );
+    const error: JobError = {
+      message: "its lease was lost, and its message was not seen here again",
+      type: "transient",
+      cause: "lease lost",
+    };
+    for (const { seq } of jobs) {
+      this.#database.run(
+        `UPDATE jobs SET phase = 'ERROR', ended_at = ?2, verdict = 'leave', error = ?3,
+          destruction = iif(destruction_kept, destruction, ?4) WHERE seq = ?1 AND phase = 'UNKNOWN'`,
+        seq,
+        at,
+        JSON.stringify(error),
+        at + ENDED_LIFETIME_MS,
+      );
+      this.#decisions.add(seq, at, "ERROR", by, error.message);
+    }
+    return jobs.length;
+  }
+}
+
+/** Null: no queue was to be told of it. */
+function toldBefore(verdict: string | null, { id, copied }: Pick<Grave, "id" | "copied">, reason: string) {
+  if (verdict === "acknowledge") return { kind: "acknowledge", id } as const;
+  return verdict === "bury" ? ({ kind: "bury", id, reason, isCopied: copied === 1 } as const) : null;
+}
+
+function reasonOf({ error }: Job): string {
+  return error === null ? "it was given up before" : (JSON.parse(error) as JobError).message;
+}
+
+/** It becomes the name of a directory, and people type it. */
+const isUsable = (id: string): boolean => /^[a-z0-9][a-z0-9-]{7,63}$/.test(id);

@@ -1,0 +1,141 @@
+import type { ReeveError } from "../errors.ts";
+import { isRemote, type Queue } from "../queue/port.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { GoalWatch } from "./goal.ts";
+import { Polling } from "./polling.ts";
+import type { Ports, WorkerSettings } from "./ports.ts";
+
+export interface IntakeOptions {
+  readonly ports: Ports;
+  readonly settings: WorkerSettings;
+  readonly dispatcher: Dispatcher;
+  readonly goal: GoalWatch;
+  /** Whether what goes on has been given its places. */
+  readonly isReady: () => boolean;
+  /** Something ended that the worker's loop may wait for. */
+  readonly wake: () => void;
+  readonly onUnreachable: (error: ReeveError) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What a stop needs for itself after a poll has ended. */
+const AFTER_POLL_MS = 3000;
+/** In which a queue that is to be emptied, or looked at once, shows whether it has anything. */
+const LOOK_SECONDS = 1;
+
+/** Gets the dispatcher its work: claims from the store's own queue, and polls those elsewhere. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #own: Queue | null;
+  readonly #polling: Polling | null;
+  /** Something may have come to be claimable since the last claim. */
+  #mayClaim: boolean;
+  #claiming = false;
+  #foundAny = false;
+
+  constructor(options: IntakeOptions) {
+    const { ports, settings, dispatcher } = options;
+    const remote = ports.queues.filter(isRemote);
+    this.#options = options;
+    this.#own = ports.queues.find((queue) => !isRemote(queue)) ?? null;
+    this.#mayClaim = this.#own !== null;
+    const polls = {
+      ports,
+      queues: remote,
+      concurrency: settings.concurrency,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      room: () => (options.isReady() ? dispatcher.room : 0),
+      poll: dispatcher.poll.bind(dispatcher),
+      ended: (started: number) => this.#ended(started > 0),
+      onUnreachable: options.onUnreachable,
+      onFault: options.onFault,
+    };
+    this.#polling = remote.length > 0 ? new Polling(polls) : null;
+  }
+
+  /** Whether there was ever anything to run. */
+  get foundAny(): boolean {
+    return this.#foundAny;
+  }
+
+  /** Whether a poll is under way, which is not to be broken off. */
+  get isPolling(): boolean {
+    return this.#polling?.isUnderway ?? false;
+  }
+
+  get isBusy(): boolean {
+    return this.#claiming || this.isPolling;
+  }
+
+  /** Whether all that could be claimed was. */
+  get hasClaimed(): boolean {
+    return !this.#mayClaim;
+  }
+
+  /** Whether nothing was there when it was last looked. */
+  get foundNothing(): boolean {
+    return !this.#mayClaim && (this.#polling?.foundNothing ?? true);
+  }
+
+  /** There may be something to claim. */
+  poke(): void {
+    this.#mayClaim = this.#own !== null;
+  }
+
+  #ended(any: boolean): void {
+    this.#foundAny ||= any;
+    if (any) this.#options.goal.worked();
+    this.#options.wake();
+  }
+
+  /** Beside the worker's loop, since a claim may have to wait for the disk and a stop must not. */
+  claim(): void {
+    if (!this.#own || !this.#mayClaim || !this.#canClaim) return;
+    this.#mayClaim = false;
+    this.#claiming = true;
+    const claimed = this.#options.dispatcher.topUp(this.#own).then((any) => {
+      this.#claiming = false;
+      this.#ended(any);
+    });
+    claimed.catch(this.#options.onFault);
+  }
+
+  /** What goes on has been given its places first. */
+  get #canClaim(): boolean {
+    return !this.#claiming && this.#options.isReady() && this.#options.dispatcher.room > 0;
+  }
+
+  poll(): void {
+    this.#polling?.go(this.#mostSeconds);
+  }
+
+  /** No poll outlasts a stop, nor what the worker was started for. */
+  get #mostSeconds(): number {
+    const { settings, goal } = this.#options;
+    if (settings.goal.drain || settings.goal.whenEmpty) return LOOK_SECONDS;
+    const budgetMs = settings.stopBudgetMs - AFTER_POLL_MS;
+    return Math.max(0, Math.floor(Math.min(budgetMs, goal.untilIdleExitMs) / 1000));
+  }
+
+  /** Milliseconds until something is due that nobody will wake us for. */
+  get sleepMs(): number {
+    const { ports, goal } = this.#options;
+    if (!this.#own) return goal.untilIdleExitMs;
+    if (!this.#canClaim) return Number.POSITIVE_INFINITY;
+    const due = this.#own.nextDue();
+    const untilDue = due === null ? Number.POSITIVE_INFINITY : due - ports.clock.now();
+    return Math.max(0, Math.min(untilDue, goal.untilIdleExitMs));
+  }
+
+  /** Says what had to be broken off, and lets the queues finish what they are told beside the jobs. */
+  async close(): Promise<void> {
+    const { ports } = this.#options;
+    if (this.isPolling) {
+      const what =
+        "a poll had to be broken off: what it was to bring is delivered again when its visibility has run out";
+      ports.emit({ type: "trouble", what });
+    }
+    this.#polling?.close();
+    await Promise.all(ports.queues.filter(isRemote).map((queue) => queue.close()));
+  }
+}

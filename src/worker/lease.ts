@@ -1,0 +1,172 @@
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import type { Emit } from "../events.ts";
+import { LeaseLost, QueueTrouble, type Message, type RemoteQueue } from "../queue/port.ts";
+import type { Verdict } from "../store/job.ts";
+import { tellOnce } from "./tell.ts";
+
+export interface LeaseOptions {
+  readonly queue: RemoteQueue;
+  readonly message: Message;
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly emit: Emit;
+  /** Milliseconds that it takes to end the job: it is begun with while the lease still lasts. */
+  readonly endingMs: number;
+  /** The job must not go on. `isOver`: the message may be another's already. */
+  readonly onLost: (why: string, isOver: boolean) => void;
+  /** The queue lets nobody keep a message for longer: what stands still has to be put back. */
+  readonly onLast: () => void;
+}
+
+/** How a queue took what it was told. */
+export type Told =
+  | { readonly kind: "told" }
+  /** It is another's by now, or nobody's. */
+  | { readonly kind: "lost" }
+  | { readonly kind: "failed"; readonly trouble: QueueTrouble };
+
+/** Of what goes on as it should, a line now and then is enough. */
+const TELL_EVERY_MS = 15_000;
+/** After an extension that failed. The call itself has tried more than once by then. */
+const AGAIN_MS = 1000;
+/** What is kept to see the tree gone, beside its grace. */
+const RESERVE_MS = 2000;
+/** Between two tries to tell. */
+const TELL_AGAIN_MS = 500;
+
+/**
+ * The right to run one message, kept by extending it ("beats"), for a job and for as long as its queue has not been
+ * told what became of it. No two requests about it are ever under way together, since the one that lands last wins: an
+ * extension after the delete would bring a ghost back, one after the release would undo its delay.
+ *
+ * Times are by the clock that runs on while the machine sleeps.
+ */
+export class Lease {
+  readonly #options: LeaseOptions;
+  #receipt: string;
+  #until: number;
+  #beatAt: number;
+  #underway: Promise<void> | null = null;
+  #isTelling = false;
+  #isOver = false;
+  #toldAt: number;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#receipt = options.message.receipt;
+    this.#until = options.message.leasedUntil;
+    this.#toldAt = options.clock.boottime();
+    this.#beatAt = this.#nextBeat(this.#until - options.queue.terms.visibilityMs);
+  }
+
+  /** The row of the job that it is about. */
+  get job(): number {
+    return this.#options.message.job.seq;
+  }
+
+  /** When to look at it next. */
+  get dueAt(): number {
+    return Math.min(this.#beatAt, this.#giveUpAt);
+  }
+
+  /** Before its end as long as there is a tree to kill. */
+  get #giveUpAt(): number {
+    return this.#isTelling ? this.#until : this.#until - this.#options.endingMs - RESERVE_MS;
+  }
+
+  /** Sooner than asked for by up to a fifth, so that the beats of many messages do not fall together. */
+  #nextBeat(from: number): number {
+    return from + this.#options.queue.terms.beatMs * (1 - 0.2 * this.#options.random());
+  }
+
+  /** Does what is due: extends it, or notices that it is lost. */
+  look(): void {
+    if (this.#isOver) return;
+    const now = this.#options.clock.boottime();
+    if (now >= this.#giveUpAt) return this.#lose("no extension succeeded in time", now >= this.#until);
+    if (now >= this.#beatAt && !this.#underway) void this.#inTurn(() => this.#beat());
+  }
+
+  #lose(why: string, isOver: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!this.#isTelling) this.#options.onLost(why, isOver);
+  }
+
+  /** One request after the other. */
+  async #inTurn<T>(request: () => Promise<T>): Promise<T> {
+    while (this.#underway) await this.#underway;
+    const done = request();
+    this.#underway = done.then(
+      () => void (this.#underway = null),
+      () => void (this.#underway = null),
+    );
+    return done;
+  }
+
+  async #beat(): Promise<void> {
+    const { queue, clock } = this.#options;
+    const asked = clock.boottime();
+    const { visibilityMs } = queue.terms;
+    try {
+      const grantedMs = await queue.extend(this.#receipt, visibilityMs);
+      this.#until = asked + grantedMs;
+      this.#beatAt = this.#nextBeat(asked);
+      if (grantedMs < visibilityMs) this.#options.onLast();
+      this.#tell(`its message is ours for ${Math.round(grantedMs / 1000)} s more`, "lease extended");
+    } catch (error) {
+      this.#beatAt = clock.boottime() + AGAIN_MS;
+      if (error instanceof LeaseLost) this.#lose("the queue says that it is not ours any more", true);
+      else this.#tell(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
+    }
+  }
+
+  #tell(what: string, type: "lease extended" | "lease not extended"): void {
+    const { clock, emit, message } = this.#options;
+    const now = clock.boottime();
+    if (now - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = now;
+    emit({ type, job: message.job.id, attempt: message.job.attempts, what });
+  }
+
+  /** The message has come again: this receipt is the one that counts now. */
+  renew(receipt: string): void {
+    this.#options.queue.renew(this.#receipt, receipt);
+    this.#receipt = receipt;
+  }
+
+  /** Tells the queue what was decided, for as long as the lease can be kept. */
+  async settle(verdict: Verdict): Promise<Told> {
+    this.#isTelling = true;
+    try {
+      return await this.#settle(verdict);
+    } finally {
+      this.#isOver = true;
+    }
+  }
+
+  async #settle(verdict: Verdict): Promise<Told> {
+    const { queue, clock } = this.#options;
+    if (verdict.kind === "leave") return { kind: "told" };
+    for (;;) {
+      try {
+        await this.#inTurn(() => tellOnce(queue, this.#receipt, verdict));
+        return { kind: "told" };
+      } catch (error) {
+        if (error instanceof LeaseLost) return { kind: "lost" };
+        if (!(error instanceof QueueTrouble)) throw error;
+        if (error.kind !== "transient" || this.#isOver) return { kind: "failed", trouble: error };
+      }
+      this.look();
+      await clock.sleep(TELL_AGAIN_MS);
+      if (this.#isOver) return { kind: "lost" };
+    }
+  }
+
+  /** Nothing more is done about it. */
+  letGo(): void {
+    this.#isOver = true;
+  }
+}

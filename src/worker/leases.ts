@@ -1,0 +1,82 @@
+import type { ActiveJob } from "./active-job.ts";
+import { Lease } from "./lease.ts";
+import type { Ports } from "./ports.ts";
+
+/** A machine that slept is noticed so late at most: timers stand still with it. */
+const LOOK_EVERY_MS = 1000;
+const SOONEST_MS = 5;
+
+/** Keeps all leases of a worker. Nothing is done while there are none. */
+export class Leases {
+  readonly #ports: Pick<Ports, "clock" | "random" | "emit" | "store">;
+  readonly #leases = new Set<Lease>();
+  #cancel: (() => void) | null = null;
+
+  constructor(ports: Pick<Ports, "clock" | "random" | "emit" | "store">) {
+    this.#ports = ports;
+  }
+
+  /** How many messages are ours, or are still to be told of. */
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /** Kept until its queue has been told what became of it. Null: what is recorded is all. */
+  of(active: ActiveJob): Lease | null {
+    const { queue, message, planned } = active.started;
+    if (!queue) return null;
+    const lease = new Lease({
+      ...this.#ports,
+      queue,
+      message,
+      endingMs: planned.limits.graceMs,
+      onLost: (why, isOver) => this.#lost(active, why, isOver),
+      onLast: () => void (active.isSuspended && active.end("stop")),
+    });
+    this.#leases.add(lease);
+    this.#arm();
+    return lease;
+  }
+
+  /** What is another's by now must not go on for a moment. */
+  #lost(active: ActiveJob, why: string, isOver: boolean): void {
+    const { job } = active.started;
+    this.#ports.emit({ type: "lease lost", job: job.id, attempt: job.attempts, why });
+    active.end("lease lost");
+    if (isOver) active.kill();
+  }
+
+  /** Its queue has been told, or cannot be. */
+  drop(lease: Lease): void {
+    lease.letGo();
+    this.#leases.delete(lease);
+    if (this.#leases.size > 0) return;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  #arm(): void {
+    if (this.#cancel || this.#leases.size === 0) return;
+    const soonest = Math.min(...[...this.#leases].map(({ dueAt }) => dueAt)) - this.#ports.clock.boottime();
+    this.#cancel = this.#ports.clock.after(Math.max(SOONEST_MS, Math.min(soonest, LOOK_EVERY_MS)), () => {
+      this.#cancel = null;
+      for (const lease of this.#leases) lease.look();
+      this.#arm();
+    });
+  }
+
+  /** Messages that came again while they were run have another receipt now. */
+  async takeNewerReceipts(worker: string): Promise<void> {
+    const { store } = this.#ports;
+    if (this.#leases.size === 0) return;
+    const newer = new Map(store.deliveries.newerReceipts(worker).map(({ job, receipt }) => [job, receipt]));
+    if (newer.size === 0) return;
+    for (const lease of this.#leases) {
+      const receipt = newer.get(lease.job);
+      if (receipt !== undefined) lease.renew(receipt);
+    }
+    await store.write(() => {
+      for (const job of newer.keys()) store.deliveries.handedOver(job);
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import type { QueueTrouble } from "../queue/port.ts";
+import { unreachable } from "../errors.ts";
+import type { Verdict } from "../store/job.ts";
+import type { Started } from "./active-job.ts";
+import type { Lease } from "./lease.ts";
+import type { RunContext } from "./run.ts";
+
+/** What could not be buried is tried again so much later: its queue gives it out again for ever. */
+const BURY_AGAIN_MS = 900_000;
+
+/**
+ * Tells a queue elsewhere what was decided of its message. What it cannot be told is told when the message comes
+ * again, by the recorded verdict and without a run.
+ */
+export async function tellQueue(lease: Lease, started: Started, verdict: Verdict, context: RunContext): Promise<void> {
+  const told = await lease.settle(verdict);
+  switch (told.kind) {
+    case "told":
+      break;
+    case "lost":
+      tellUntold(started, `its queue could not be told to ${verdict.kind}: the message is not ours any more`, context);
+      break;
+    case "failed":
+      await untold(lease, started, verdict, told.trouble, context);
+      break;
+    default:
+      unreachable(told);
+  }
+  context.leases.drop(lease);
+  context.told();
+}
+
+async function untold(
+  lease: Lease,
+  started: Started,
+  verdict: Verdict,
+  { message: why, hint, kind }: QueueTrouble,
+  context: RunContext,
+): Promise<void> {
+  const { job, message } = started;
+  const { store, clock } = context.ports;
+  const what = `its queue could not be told to ${verdict.kind}: ${why}`;
+  tellUntold(started, hint === null ? what : `${what}; ${hint}`, context);
+  if (kind === "transient" || verdict.kind !== "bury") return;
+  await store.write(() => store.deliveries.untold(job.seq, what, clock.now(), context.worker));
+  // After the last delivery the redrive policy moves it the next time that anybody asks.
+  await lease.settle({ kind: "release", delayMs: message.isLast ? 0 : BURY_AGAIN_MS });
+}
+
+function tellUntold({ job }: Started, why: string, { ports }: RunContext): void {
+  ports.emit({ type: "not told", job: job.id, attempt: job.attempts, why });
+}
