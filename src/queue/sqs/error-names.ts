@@ -42,7 +42,7 @@ export function kindByName(found: readonly string[], text: string): Failure["kin
 export const isDenied = ({ name }: Failure): boolean => isIn(DENIED, [name]);
 
 /** Whether it is the credentials that are not good. */
-export const isUnknownCaller = ({ name }: Failure): boolean => isIn(NO_CREDENTIALS, [name]);
+export const isUnknownCaller = ({ name }: Pick<Failure, "name">): boolean => isIn(NO_CREDENTIALS, [name]);
 
 export const isMissingQueue = ({ name }: Failure): boolean => isIn(NO_QUEUE, [name]);
 

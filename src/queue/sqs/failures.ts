@@ -1,6 +1,6 @@
 import type { BatchResultErrorEntry } from "@aws-sdk/client-sqs";
 import { codeOf, messageOf } from "../../errors.ts";
-import { hintByName, kindByName } from "./error-names.ts";
+import { hintByName, isUnknownCaller, kindByName } from "./error-names.ts";
 import type { Asked } from "./health.ts";
 import type { Failure } from "./outcome.ts";
 
@@ -83,8 +83,10 @@ function kindOf(error: unknown, text: string, status: number | undefined): Failu
   return isClientFault && !/^Unknown(?:Error)?$/.test(nameOf(error)) ? "refused" : "transient";
 }
 
+/** The SDK marks every error of a server whose clock is another: only one about the signature is for that. */
 const isAboutClock = (error: unknown, text: string): boolean =>
-  CLOCK_TEXT.test(text) || field(field(error, "$metadata"), "clockSkewCorrected") === true;
+  CLOCK_TEXT.test(text) ||
+  (field(field(error, "$metadata"), "clockSkewCorrected") === true && isUnknownCaller({ name: nameOf(error) }));
 
 const isAboutCertificate = (error: unknown, text: string): boolean =>
   error instanceof Unanswered && CERTIFICATE_TEXT.test(`${error.name} ${text}`);

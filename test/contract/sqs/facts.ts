@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/clock.ts";
 import { FaultProxy, sqsAnswer, sqsError, type HttpAnswer } from "../../support/fault-proxy.ts";
 import { endOf, promise, receiveOne, valueOf, type SqsCase } from "./bench.ts";
 
@@ -87,6 +88,20 @@ export const FACTS: readonly SqsCase[] = [
     );
     assert.ok(Math.abs(wrong - Date.now()) < 60_000, "first by this machine's clock");
     assert.ok(Math.abs(right - serverTime) < 60_000, "then by the server's");
+  }),
+  promise("by a clock that is far off, a lease that is lost is lost, and no permission is none", async (server) => {
+    const connection = await server.connect(await server.createQueue());
+    const date = new Date(Date.now() - 7_200_000).toUTCString();
+    const lost = sqsError("ReceiptHandleIsInvalid", "The receipt handle has expired.");
+    const denied = sqsError("AccessDenied", "not authorized", { status: 403 });
+    for (const [answer, end] of [
+      [lost, "lease lost"],
+      [denied, "fatal"],
+    ] as const) {
+      server.proxy.decide = () => ({ ...answer, headers: { ...answer.headers, date } });
+      const outcome = await connection.extend({ receipt: "r", receivedAt: systemClock.boottime() }, 30);
+      assert.equal(outcome.kind, end, JSON.stringify(outcome));
+    }
   }),
   promise("health tells of each kind of request since when it fails, and of what", async (server) => {
     const connection = await server.connect(await server.createQueue());
