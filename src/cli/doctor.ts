@@ -5,15 +5,17 @@ import { runtime } from "../runtime/index.ts";
 import { chooseDirectory, StoreLocation } from "../store/location.ts";
 import { locateStore, readConfiguration } from "./context.ts";
 import { containmentChecks } from "./doctor/containment.ts";
-import { findingOf, ok, type Check, type Finding } from "./doctor/finding.ts";
+import { findingOf, note, ok, type Check, type Finding } from "./doctor/finding.ts";
 import { inheritanceCheck } from "./doctor/inheritance.ts";
 import { machineChecks } from "./doctor/machine.ts";
 import { storeChecks } from "./doctor/place.ts";
 import { isKept, prove, type Proof } from "./doctor/prove.ts";
+import { queueFindings } from "./doctor/queue.ts";
 import { rungsHere } from "./doctor/rungs.ts";
 import { SHAPES, type Rung } from "./doctor/shapes.ts";
 import { findingLines, proofTable } from "./doctor/telling.ts";
 import type { Invocation, Options } from "./invocation.ts";
+import { chosenQueue } from "./queues.ts";
 import { printJson } from "./render/json.ts";
 import { screenOf } from "./render/table.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
@@ -25,22 +27,26 @@ export async function run(invocation: Invocation): Promise<number> {
 }
 
 async function examine(options: Options): Promise<number> {
+  const configuration = await readConfiguration(options).catch(() => null);
+  const queue = configuration && chosenQueue(options, configuration)?.definition;
   const findings: Finding[] = [];
-  for (const check of await checksFor(options)) findings.push(await findingOf(check));
+  for (const check of checksFor(options, configuration)) findings.push(await findingOf(check));
+  if (queue) findings.push(...(await queueFindings(queue, configuration)));
+  else if (!configuration && options.has("queue")) findings.push(await findingOf(QUEUE_UNKNOWN));
   const isWell = findings.every(({ verdict }) => verdict !== "wrong");
   if (options.flag("json")) await printJson({ well: isWell, checks: findings });
   else await print(findingLines(findings, screenOf(options)));
   return isWell ? EXIT.done : EXIT.jobFailed;
 }
 
+const QUEUE_UNKNOWN: Check = { name: "queue", look: () => note("not looked at: the configuration cannot be read") };
+
 /** A configuration that cannot be read is one of the things that may be wrong. */
-async function checksFor(options: Options): Promise<Check[]> {
-  const read = readConfiguration(options);
-  const configuration = await read.catch(() => null);
+function checksFor(options: Options, configuration: Configuration | null): Check[] {
   const location = configuration ? locateStore(options, configuration) : locateWithout(options);
   return [
     ...machineChecks(runtime),
-    { name: "configuration", look: async () => ok(nameOf(await read)) },
+    { name: "configuration", look: async () => ok(nameOf(configuration ?? (await readConfiguration(options)))) },
     ...storeChecks(location, runtime),
     ...containmentChecks(runtime, configuration?.worker.containment),
     inheritanceCheck(location, runtime),

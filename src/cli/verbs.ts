@@ -228,8 +228,13 @@ export const VERBS: readonly Verb[] = [
   {
     name: "doctor",
     description: "say what is in force here, what is wrong, and what to do about it",
-    options: [["--prove", "start processes that are hard to kill, and see which are"], JSON_OPTION],
-    examples: ["reeve doctor", "reeve doctor --prove"],
+    options: [
+      ["--prove", "start processes that are hard to kill, and see which are"],
+      ["--queue <name>", "look at an SQS queue as well, by its URL or name; nothing is sent or deleted"],
+      ["--endpoint <url>", "where that queue's server is"],
+      JSON_OPTION,
+    ],
+    examples: ["reeve doctor", "reeve doctor --prove", "reeve doctor --queue main"],
     load: () => import("./doctor.ts"),
   },
 ];

@@ -5,8 +5,10 @@ import { RUNGS, SHAPES } from "../../src/cli/doctor/shapes.ts";
 import { codeOf } from "../../src/errors.ts";
 import { MIGRATIONS } from "../../src/store/migrations.ts";
 import { eventually } from "../support/eventually.ts";
+import { sqsError } from "../support/fault-proxy.ts";
 import { readOnlyDirectory } from "../support/filesystems.ts";
 import { isLiving } from "../support/processes.ts";
+import { ENVIRONMENT, SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { COMPILED, forEachForm, FORMS, type Form } from "./forms.ts";
 import { Place, sh, type Manner } from "./place.ts";
@@ -44,8 +46,8 @@ interface Examined {
   readonly checks: ReadonlyMap<string, Finding>;
 }
 
-async function examine(place: Place, manner: Manner = {}): Promise<Examined> {
-  const { code, stdout, stderr } = await place.run(["doctor", "--json"], manner);
+async function examine(place: Place, manner: Manner = {}, options: readonly string[] = []): Promise<Examined> {
+  const { code, stdout, stderr } = await place.run(["doctor", "--json", ...options], manner);
   if (!stdout.startsWith("{")) throw new Error(`it exited with ${code}: ${stdout}${stderr}`);
   // The program wrote it; what of it is looked at, the tests check.
   const { well, checks } = JSON.parse(stdout) as { well: boolean; checks: Finding[] };
@@ -82,6 +84,22 @@ forEachForm("doctor", (form) => {
     expect(checks.get("workers")).toMatchObject({ verdict: "note", what: "none" });
     expect(existsSync(place.store)).toBe(false);
     expect(leftovers(place)).toEqual([]);
+  });
+
+  test("looks at an SQS queue as well, by the name that it has in reeve.toml", async () => {
+    await using server = await SqsServer.start();
+    const [queue] = await server.createPair({}, 2);
+    await using place = new Place(form);
+    place.write("reeve.toml", `[queues.main]\nurl = "${server.proxy.origin}/000000000000/${queue}"\n`);
+    const { code, checks } = await examine(place, { environment: ENVIRONMENT }, ["--queue", "main"]);
+    expect(code).toBe(0);
+    expect(checks.get("queue")).toMatchObject({ verdict: "ok", what: expect.stringContaining(queue) });
+    expect(checks.get("queue: policy")).toMatchObject({ verdict: "note", hint: expect.stringContaining("3 or more") });
+    expect(checks.get("queue: clock")?.verdict).toBe("ok");
+    server.proxy.decide = () => sqsError("AccessDenied", "not authorized", { status: 403 });
+    const denied = await examine(place, { environment: ENVIRONMENT }, ["--queue", "main"]);
+    expect({ code: denied.code, well: denied.well }).toEqual({ code: 1, well: false });
+    expect(denied.checks.get("queue: receive")?.hint).toContain("sqs:ReceiveMessage");
   });
 });
 

@@ -65,6 +65,10 @@ function regionOf({ hostname, pathname }: URL): string | null {
   return (REGION_IN_HOST.exec(hostname) ?? REGION_IN_PATH.exec(pathname))?.[1] ?? null;
 }
 
+/** Whether it is a queue of Amazon's own, and not of a server that speaks as SQS does. */
+export const isAmazons = ({ url }: Pick<QueueAddress, "url">): boolean =>
+  /\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$/.test(new URL(url).hostname);
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**

@@ -10,7 +10,7 @@ import type { Answer, Buried, Extended, Sent, Settled } from "./outcome.ts";
 import { Payloads } from "./payloads.ts";
 import { Receiver } from "./receiving.ts";
 import { Remover } from "./removing.ts";
-import { Requests } from "./requests.ts";
+import { Requests, type Caller } from "./requests.ts";
 import { sendAll } from "./sending.ts";
 import { Visibility } from "./visibility.ts";
 
@@ -96,6 +96,16 @@ export class SqsConnection {
   /** What became of the requests so far. */
   get health(): Health {
     return this.#requests.health;
+  }
+
+  /** By whom and where the queue is asked. @throws Error before anything was answered, where that is not known */
+  caller(): Promise<Caller> {
+    return this.#requests.caller();
+  }
+
+  /** By how many milliseconds the server's clock was ahead of this machine's when it last answered; 0 before that. */
+  get clockOffsetMs(): number {
+    return this.#requests.clockOffsetMs;
   }
 
   facts(): Promise<Answer<QueueFacts>> {

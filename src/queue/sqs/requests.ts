@@ -15,6 +15,14 @@ export interface Sender {
   readonly options: { readonly abortSignal: AbortSignal };
 }
 
+/** By whom and where requests are sent. */
+export interface Caller {
+  readonly accessKeyId: string;
+  readonly region: string;
+  /** Null: the region's own. */
+  readonly endpoint: string | null;
+}
+
 /** Sends requests, each once and each with a time limit, and records what became of them. */
 export class Requests {
   readonly health: Health;
@@ -86,6 +94,22 @@ export class Requests {
       await this.#client.config.credentials({ forceRefresh: true });
     }
     return send({ sdk: this.#sdk, client: this.#client, options: { abortSignal } });
+  }
+
+  /** As the SDK has found it. @throws Error where it has not found all of it */
+  async caller(): Promise<Caller> {
+    const { credentials, region, endpoint } = this.#client.config;
+    const given = await endpoint?.();
+    return {
+      accessKeyId: (await credentials()).accessKeyId,
+      region: await region(),
+      endpoint: given ? `${given.protocol}//${given.hostname}${given.port ? `:${given.port}` : ""}` : null,
+    };
+  }
+
+  /** By how many milliseconds the server's clock was ahead of this machine's when it last answered; 0 before that. */
+  get clockOffsetMs(): number {
+    return this.#client.config.systemClockOffset;
   }
 
   /** What is still waiting for an answer fails, and so does what is asked from now on. */
