@@ -33,8 +33,14 @@ function storyOf({ store }: Context, job: Job): Decision[] {
   const origin = job.retryOf === null ? null : `it runs job ${job.retryOf} again`;
   const verb = context.kind === "command" && context.foreground ? "run" : "submit";
   const where = context.kind === "command" ? `from ${context.cwd}` : `as ${job.definition}`;
+  if (job.queue !== null) return [arrival(job, origin), ...store.decisions.of(job.seq)];
   const what = `${verb === "run" ? "run" : "submitted"} ${where}`;
   return [{ at: job.createdAt, what, by: job.owner ?? verb, why: origin }, ...store.decisions.of(job.seq)];
+}
+
+function arrival({ createdAt, queue, messageId, definition }: Job, origin: string | null): Decision {
+  const what = definition === null ? `came as message ${messageId}` : `came as message ${messageId}, for ${definition}`;
+  return { at: createdAt, what, by: queue ?? "", why: origin };
 }
 
 async function stateOf(context: Context, job: Job): Promise<State> {
@@ -73,6 +79,7 @@ function held({ store }: Context, job: Job): State {
 
 async function queued(context: Context, job: Job): Promise<State> {
   const { store, clock } = context;
+  if (job.queue !== null) return awaited(context, job, job.queue);
   const waits = unmetDependencies(store.database, job.seq);
   const now = waits.map(({ id, phase }) => `It waits for job ${id}, which is ${phase}.`);
   if (job.waiting > waits.length) now.push("It waits for a job that has been deleted.");
@@ -84,6 +91,19 @@ async function queued(context: Context, job: Job): Promise<State> {
   if (workers === 0) return { now: [...now, "No worker is running on this store."], next: ["reeve work"] };
   if (job.waiting > 0) return { now, next: job.waiting > waits.length ? [`reeve start ${job.id}`] : [] };
   return { now: [...now, `It waits for a free place on ${counted(workers, "worker")}.`], next: ["reeve list"] };
+}
+
+/** Its message is in a queue elsewhere, which gives it out again. */
+async function awaited({ store, clock }: Context, job: Job, queue: string): Promise<State> {
+  const error = errorSummary(job);
+  const now = error ? [`Its last attempt ended so: ${error.message}.`] : [];
+  const due = job.availableAt === null ? "" : `, at ${timeAndAge(job.availableAt, clock.now())} or later`;
+  now.push(`It is run again when ${queue} delivers its message again${due}, here or to another host.`);
+  const workers = await takingWorkers(store);
+  if (workers.length === 0) return { now, next: [`reeve work --queue ${queue}`] };
+  const ill = workers.filter(({ trouble }) => trouble !== null);
+  now.push(...ill.map(({ id, trouble }) => `Worker ${id} is ill: ${trouble}.`));
+  return { now, next: ill.length > 0 ? [`reeve doctor --queue ${queue}`] : [] };
 }
 
 async function executing(context: Context, job: Job): Promise<State> {
@@ -132,8 +152,12 @@ function failed(job: Job): State {
   if (job.failures > 1) now.push(`It failed ${job.failures} times.`);
   if (job.retriedAs !== null) now.push(`It was run again as job ${job.retriedAs}.`);
   const logs = job.attempts > 0 ? [`reeve logs ${job.id}`] : [];
-  return { now, next: [...logs, job.retriedAs === null ? `reeve retry ${job.id}` : `reeve why ${job.retriedAs}`] };
+  return { now, next: [...logs, job.retriedAs === null ? retryHint(job) : `reeve why ${job.retriedAs}`] };
 }
+
+/** What came from a queue elsewhere is run again by being sent there again. */
+const retryHint = ({ id, queue }: Job): string =>
+  queue === null ? `reeve retry ${id}` : `reeve dead retry --queue ${queue} ${id}`;
 
 function lastEnding({ store }: Context, job: Job): string {
   const last = store.attempts.one(job.seq, job.attempts);

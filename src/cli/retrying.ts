@@ -16,6 +16,7 @@ export function retryJob({ store, clock, by }: Surroundings, seq: number): Promi
   return store.write(() => {
     const old = store.jobs.bySeq(seq);
     if (!old || !isFinal(old.phase)) throw notEnded(old);
+    if (old.queue !== null) throw ofAnotherQueue(old, old.queue);
     const job = replacementOf(old, store.jobs.inputs(seq));
     store.submission.submit([job], clock.now());
     store.steering.retried(old, job.id, clock.now(), by);
@@ -32,6 +33,14 @@ function notEnded(job: Job | undefined): ReeveError {
     `\`reeve why ${job.id}\` tells what it waits for`,
   );
 }
+
+/** A copy in the store's own queue would run beside the message, wherever that is delivered. */
+const ofAnotherQueue = ({ id }: Job, queue: string): ReeveError =>
+  new ReeveError(
+    EXIT.usage,
+    `job ${id} came from ${queue}, and only a message there can run it again`,
+    `\`reeve dead retry --queue ${queue} ${id}\` sends its dead letter back`,
+  );
 
 function replacementOf(old: Job, inputs: Inputs): NewJob {
   return {

@@ -74,6 +74,7 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
     REEVE_ATTEMPT: String(facts.attempt),
     ...(facts.delivery && deliveryEnvironment(facts.delivery)),
   };
+  Object.assign(environment, traceEnvironment(facts.attributes));
   if (facts.deadline !== null) environment["REEVE_DEADLINE"] = String(facts.deadline);
   for (const { name, values } of facts.parameters) {
     environment[`REEVE_PARAM_${variableName(name)}`] = values.join("\n");
@@ -85,10 +86,29 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
 }
 
 const deliveryEnvironment = ({ queue, messageId, receiveCount }: Delivery): Record<string, string> => ({
-  REEVE_RECEIVE_COUNT: String(receiveCount),
+  ...(receiveCount > 0 && { REEVE_RECEIVE_COUNT: String(receiveCount) }),
   REEVE_MESSAGE_ID: messageId,
   REEVE_QUEUE: queue,
 });
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader */
+const XRAY = /Root=1-([0-9a-f]{8})-([0-9a-f]{24});.*?Parent=([0-9a-f]{16})(?:;.*?Sampled=([01]))?/i;
+
+/** The trace that the message belongs to, under the names by which tracers look for it. */
+function traceEnvironment(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  const given = attributes["traceparent"] ?? "";
+  const header = attributes["AWSTraceHeader"];
+  const xray = header === undefined ? null : XRAY.exec(header);
+  const [, time = "", rest = "", span = "", sampled = "0"] = xray ?? [];
+  const derived = xray ? `00-${time}${rest}-${span}-0${sampled}`.toLowerCase() : "";
+  const parent = [given, derived].find((text) => TRACEPARENT.test(text));
+  return {
+    ...(parent !== undefined && { TRACEPARENT: parent }),
+    ...(header !== undefined && { _X_AMZN_TRACE_ID: header }),
+  };
+}
 
 /** What shells take for the name of a variable. */
 const variableName = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9_]/g, "_");

@@ -87,8 +87,6 @@ export interface RemoteQueue extends Queue {
   readonly mostAtOnce: number;
   /** Milliseconds after which what is put back at a stop is seen by nobody who is stopping, too. */
   readonly putBackMs: number;
-  /** What has failed for longest, in words; null: it is well. */
-  readonly trouble: string | null;
   /** The message has come again: this receipt is the one that counts now. */
   renew(receipt: string, newer: string): void;
   /** Breaks off what is under way, after what is still to be told has been told. */

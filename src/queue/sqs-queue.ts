@@ -55,11 +55,6 @@ export class SqsQueue implements RemoteQueue {
     return (this.#policy.waitSeconds + 1) * 1000;
   }
 
-  get trouble(): string | null {
-    const worst = this.#options.connection.health.worst;
-    return worst?.lastFailure?.failure.message ?? null;
-  }
-
   /** Messages of one group come together, and a later one must not be run before an earlier one is done with. */
   get mostAtOnce(): number {
     return this.#options.connection.address.isFifo ? 1 : 10;

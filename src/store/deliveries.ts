@@ -40,6 +40,14 @@ export interface Claimant {
   readonly newId: () => string;
 }
 
+/** Why a message that came again is not run. */
+const AGAIN: Readonly<Record<Exclude<Disposition["kind"], "run">, string>> = {
+  running: "it is being run: the newer receipt counts now",
+  acknowledge: "it has been run: its message is deleted",
+  bury: "it was given up: its message goes to the dead letters",
+  "keep back": "it cannot be run now",
+};
+
 const CLAIM = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = attempts + 1,
     receipt = id || '.' || (attempts + 1), started_at = coalesce(started_at, ?3), available_at = NULL,
     destruction = iif(destruction_kept, destruction, NULL)
@@ -70,11 +78,16 @@ export class Deliveries {
   /** A message that comes again is the same job; the same job under another message id is a redrive, hence a new one. */
   take(arrival: Arrival, make: MakeJob, claimant: Claimant): Disposition {
     const same = this.#byMessage(arrival);
-    if (same) return this.#again(same, arrival, make, claimant);
+    if (same) return this.#noted(same, this.#again(same, arrival, make, claimant), claimant);
     const grave = this.#graveOf(arrival.messageId);
     const told = grave && toldBefore(grave.verdict, grave, "it was given up before");
     if (told) return told;
     return { kind: "run", job: this.#begin(arrival, make, this.#earlier(arrival, grave), claimant) };
+  }
+
+  #noted(job: Job, what: Disposition, { worker, now }: Claimant): Disposition {
+    if (what.kind !== "run") this.#decisions.add(job.seq, now, "delivered again", worker, AGAIN[what.kind]);
+    return what;
   }
 
   #byMessage({ messageId, queue }: Arrival): Job | undefined {
@@ -179,16 +192,13 @@ export class Deliveries {
     this.#database.run("UPDATE jobs SET copied = 1 WHERE seq = ?", seq);
   }
 
-  /** The queue could not be told as it was decided: whoever looks at the job learns why. */
-  untold(seq: number, why: string, at: number, by: string): void {
-    const job = this.#jobs.bySeq(seq);
-    if (!job) return;
-    const error: JobError | null = job.error === null ? null : (JSON.parse(job.error) as JobError);
-    if (error) {
-      const message = `${error.message}; ${why}`;
-      this.#database.run("UPDATE jobs SET error = ?2 WHERE seq = ?1", seq, JSON.stringify({ ...error, message }));
-    }
-    this.#decisions.add(seq, at, "not told", by, why);
+  /** Whoever looks at the job learns what else went wrong. */
+  addToError(seq: number, what: string): void {
+    const error = this.#jobs.bySeq(seq)?.error ?? null;
+    if (error === null) return;
+    const known = JSON.parse(error) as JobError;
+    const added: JobError = { ...known, message: `${known.message}; ${what}` };
+    this.#database.run("UPDATE jobs SET error = ?2 WHERE seq = ?1", seq, JSON.stringify(added));
   }
 
   /** Jobs whose lease was lost so long ago, and which were not seen again, are given up. Gives how many. */

@@ -19,13 +19,19 @@ export interface WorkerFacts {
   readonly directory: string;
   readonly host: string;
   readonly pid: number;
+  /** What keeps it from its queue, in words; null: it is well. */
+  readonly trouble: string | null;
   /** That it has not ended. */
   readonly jobs: number;
 }
 
 const BUSY_MS = 2000;
 
-const WORKERS = `SELECT id, directory, host, pid, (SELECT count(*) FROM jobs INDEXED BY jobs_phase
+/** Since this version workers say how they are. */
+const TELLS_TROUBLE = 2;
+
+const workersAt = (version: number): string => `SELECT id, directory, host, pid,
+  ${version >= TELLS_TROUBLE ? "trouble" : "NULL AS trouble"}, (SELECT count(*) FROM jobs INDEXED BY jobs_phase
   WHERE phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN') AND worker = workers.id) AS jobs FROM workers ORDER BY started_at`;
 
 /**
@@ -43,6 +49,6 @@ export function inspect(database: Database): DatabaseFacts {
   const minReader = meta ? Number(meta.value) : null;
   if ((minReader ?? Number.POSITIVE_INFINITY) > MIGRATIONS.length) return { ...facts, minReader };
   const newest = first<{ at: number | null }>("SELECT max(created_at) AS at FROM jobs");
-  const workers = database.prepare<WorkerFacts>(WORKERS).all();
+  const workers = database.prepare<WorkerFacts>(workersAt(version)).all();
   return { ...facts, minReader, newestJobAt: newest?.at ?? null, workers };
 }

@@ -209,6 +209,9 @@ CREATE INDEX jobs_message ON jobs(message_id) WHERE message_id IS NOT NULL;
 ALTER TABLE tombstones ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX tombstones_message ON tombstones(message_id) WHERE message_id IS NOT NULL;
 
+-- What keeps a worker from its queue, in words; null: it is well.
+ALTER TABLE workers ADD COLUMN trouble TEXT;
+
 -- The newest receipt of a message that is being run, for the worker that runs it.
 CREATE TABLE newer_receipts(
   job INTEGER PRIMARY KEY REFERENCES jobs(seq) ON DELETE CASCADE,

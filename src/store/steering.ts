@@ -52,6 +52,7 @@ export class Steering {
   hold(seq: number, at: number, by: string): Job {
     const job = this.#get(seq);
     if (isHeldByWorker(job.phase) || isFinal(job.phase)) throw unholdable(job);
+    if (job.queue !== null) throw unholdableElsewhere(job, job.queue);
     this.#database.run(
       "UPDATE jobs SET held_by = coalesce(held_by, ?2), destruction = coalesce(destruction, ?3) WHERE seq = ?1",
       seq,
@@ -137,6 +138,13 @@ export class Steering {
     return job;
   }
 }
+
+const unholdableElsewhere = ({ id }: Job, queue: string): ReeveError =>
+  new ReeveError(
+    EXIT.usage,
+    `job ${id} waits in ${queue}, and another host may run it: it cannot be held here`,
+    `\`reeve abort ${id}\` has its message deleted when it comes here again`,
+  );
 
 function unholdable({ id, phase }: Job): ReeveError {
   const hint = phase === "EXECUTING" ? `\`reeve suspend ${id}\` makes it stand still` : undefined;

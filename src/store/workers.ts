@@ -15,10 +15,12 @@ export interface WorkerRow {
   readonly version: string;
   /** Jobs that it takes at once; 0: it takes none of the queue's, and runs one of its own. */
   readonly concurrency: number;
+  /** What keeps it from its queue, in words; null: it is well. */
+  readonly trouble: string | null;
 }
 
 const COLUMNS = `id, directory, started_at AS startedAt, host, pid, boot_id AS bootId,
-  pid_namespace AS pidNamespace, version, concurrency`;
+  pid_namespace AS pidNamespace, version, concurrency, trouble`;
 
 // Jobs in these phases are few, whatever the store holds: an index on the worker would cost each job two writes.
 const HELD = "INDEXED BY jobs_phase WHERE phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')";
@@ -30,7 +32,7 @@ export class Workers {
     this.#database = database;
   }
 
-  register(worker: WorkerRow): void {
+  register(worker: Omit<WorkerRow, "trouble">): void {
     this.#database.run(
       `INSERT INTO workers(id, directory, started_at, host, pid, boot_id, pid_namespace, version, concurrency)
         VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -44,6 +46,11 @@ export class Workers {
       worker.version,
       worker.concurrency,
     );
+  }
+
+  /** For whoever asks how it is. */
+  ill(id: string, trouble: string | null): void {
+    this.#database.run("UPDATE workers SET trouble = ?2 WHERE id = ?1", id, trouble);
   }
 
   /** Not as long as it has a job: without the row nobody would see to that any more. Gives whether it is gone. */

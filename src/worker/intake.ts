@@ -47,6 +47,7 @@ export class Intake {
       room: () => (options.isReady() ? dispatcher.room : 0),
       poll: dispatcher.poll.bind(dispatcher),
       ended: (started: number) => this.#ended(started > 0),
+      onHealth: (trouble: string | null) => this.#tell(trouble),
       onUnreachable: options.onUnreachable,
       onFault: options.onFault,
     };
@@ -86,6 +87,11 @@ export class Intake {
     this.#foundAny ||= any;
     if (any) this.#options.goal.worked();
     this.#options.wake();
+  }
+
+  #tell(trouble: string | null): void {
+    const { ports, settings, onFault } = this.#options;
+    ports.store.write(() => ports.store.workers.ill(settings.id, trouble)).catch(onFault);
   }
 
   /** Beside the worker's loop, since a claim may have to wait for the disk and a stop must not. */

@@ -15,6 +15,8 @@ export interface PollingOptions {
   readonly poll: (queue: RemoteQueue, max: number, waitSeconds: number) => Promise<number>;
   /** A poll has ended. */
   readonly ended: (started: number) => void;
+  /** Whoever asks is to learn how it stands with a queue; null: well. */
+  readonly onHealth: (trouble: string | null) => void;
   /** A queue is out of reach. */
   readonly onUnreachable: (error: ReeveError) => void;
   readonly onFault: (error: unknown) => void;
@@ -148,7 +150,10 @@ export class Polling {
 
   #healed(poller: Poller): void {
     const { emit } = this.#options.ports;
-    if (poller.toldAt > Number.NEGATIVE_INFINITY) emit({ type: "queue healed", queue: poller.queue.name });
+    if (poller.toldAt > Number.NEGATIVE_INFINITY) {
+      emit({ type: "queue healed", queue: poller.queue.name });
+      this.#options.onHealth(null);
+    }
     poller.backoff.succeeded();
     poller.failingSince = null;
     poller.toldAt = Number.NEGATIVE_INFINITY;
@@ -165,6 +170,7 @@ export class Polling {
     if (poller.isEmpty === null) this.#mayBeUnreachable(poller, error, now - poller.failingSince);
     if (now - poller.toldAt >= TELL_AGAIN_MS) {
       poller.toldAt = now;
+      this.#options.onHealth(error.message);
       emit({ type: "queue trouble", queue: poller.queue.name, what: error.message, hint: error.hint, forMs });
     }
     this.#options.ended(0);

@@ -18,7 +18,7 @@ export async function tellQueue(lease: Lease, started: Started, verdict: Verdict
     case "told":
       break;
     case "lost":
-      tellUntold(started, `its queue could not be told to ${verdict.kind}: the message is not ours any more`, context);
+      await note(started, `its queue could not be told to ${verdict.kind}: the message is not ours any more`, context);
       break;
     case "failed":
       await untold(lease, started, verdict, told.trouble, context);
@@ -38,15 +38,17 @@ async function untold(
   context: RunContext,
 ): Promise<void> {
   const { job, message } = started;
-  const { store, clock } = context.ports;
+  const { store } = context.ports;
   const what = `its queue could not be told to ${verdict.kind}: ${why}`;
-  tellUntold(started, hint === null ? what : `${what}; ${hint}`, context);
+  await note(started, hint === null ? what : `${what}; ${hint}`, context);
   if (kind === "transient" || verdict.kind !== "bury") return;
-  await store.write(() => store.deliveries.untold(job.seq, what, clock.now(), context.worker));
+  await store.write(() => store.deliveries.addToError(job.seq, what));
   // After the last delivery the redrive policy moves it the next time that anybody asks.
   await lease.settle({ kind: "release", delayMs: message.isLast ? 0 : BURY_AGAIN_MS });
 }
 
-function tellUntold({ job }: Started, why: string, { ports }: RunContext): void {
-  ports.emit({ type: "not told", job: job.id, attempt: job.attempts, why });
+async function note({ job }: Started, why: string, { ports, worker }: RunContext): Promise<void> {
+  const { store, clock, emit } = ports;
+  emit({ type: "not told", job: job.id, attempt: job.attempts, why });
+  await store.write(() => store.decisions.add(job.seq, clock.now(), "not told", worker, why));
 }

@@ -14,6 +14,7 @@ const row = (id: string): WorkerRow => ({
   pidNamespace: "pid:[1]",
   version: "1",
   concurrency: 1,
+  trouble: null,
 });
 
 /** Two workers; the first has a job. */

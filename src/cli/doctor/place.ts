@@ -107,6 +107,8 @@ function lookAtWorkers(facts: DatabaseFacts | null, runtime: Runtime): Looked {
     return wrong(`${names}, with ${counted(left, "job")} left behind`, "`reeve work` puts them in order");
   }
   if (left > 0) return note(`${names}, with ${counted(left, "job")} left behind`, "a living worker puts them in order");
+  const ill = alive.filter(({ trouble }) => trouble !== null).map(({ id, trouble }) => `${id} is ill: ${trouble}`);
+  if (ill.length > 0) return note(`${names}; ${ill.join("; ")}`, "`reeve doctor --queue URL` looks at its queue");
   return alive.length === 0 ? note(names, "`reeve work` runs what is queued") : ok(names);
 }
 

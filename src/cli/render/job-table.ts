@@ -32,18 +32,22 @@ function whatAndHow(store: Store, job: Job): string {
 
 /** What a job is called: its definition and parameters, or its command. */
 export function titleOf(job: Job, inputs: Inputs): string {
-  if (job.definition === null) return safe(shellLine(commandOf(inputs, undefined) ?? []));
+  if (job.definition === null) return safe(shellLine(commandOf(inputs, undefined) ?? messageOf(job)));
   const parameters = inputs.parameters.map(
     ({ name, values, secret }) => `${name}=${secret ? "***" : values.join(",")}`,
   );
   return safe([job.definition, ...parameters].join(" "));
 }
 
+/** What the worker's own command line runs has no name but its message's. */
+const messageOf = ({ messageId }: Job): string[] => (messageId === null ? [] : ["message", messageId]);
+
 function remarkOn(job: Job): string {
   const error = errorSummary(job);
   if (error !== null && job.phase !== "COMPLETED") return safe(error.message);
   if (job.phase === "EXECUTING" && job.progress !== null) return progressOf(job, job.progress);
-  return job.phase === "QUEUED" && job.waiting > 0 ? "waits for other jobs" : "";
+  if (job.phase !== "QUEUED" || job.waiting === 0) return "";
+  return job.queue === null ? "waits for other jobs" : "waits for its message to be delivered again";
 }
 
 /** How far a job has come, in words. */
