@@ -1,3 +1,5 @@
+import { codeOf } from "../errors.ts";
+
 type Bytes = string | Uint8Array;
 
 /** Writes data, and waits until it has gone, so that much of it does not pile up in memory. */
@@ -20,4 +22,14 @@ export const printLine = (line: string): Promise<void> => print(`${line}\n`);
 /** A remark for the person at the terminal; data goes to stdout. */
 export function remark(line: string): void {
   process.stderr.write(`reeve: ${line}\n`);
+}
+
+/** From now on what was begun is gone through with, also where nobody reads any more what is told of it (`| head`). */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners("error");
+    stream.on("error", (error) => {
+      if (codeOf(error) !== "EPIPE") throw error;
+    });
+  }
 }

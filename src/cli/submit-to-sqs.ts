@@ -8,7 +8,7 @@ import type { Failure, Sent } from "../queue/sqs/outcome.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { connectTo } from "./queues.ts";
-import { print, remark } from "./streams.ts";
+import { outliveReaders, print, remark } from "./streams.ts";
 import { readLine } from "./submission/batch-line.ts";
 import { readLines } from "./submission/lines.ts";
 import { newMessage, type Sending, type SentJob } from "./submission/message.ts";
@@ -68,6 +68,7 @@ function remarkOnUnknown(jobs: readonly SentJob[], { definitions }: Sending): vo
 
 async function sendMail(mail: Mail, queue: SqsQueueDefinition, mayShowProgress: boolean): Promise<void> {
   const connection = await connectTo(queue);
+  outliveReaders();
   const isLong = mail.jobs.length > TOLD_TOGETHER;
   const progress = sendingProgress(mail.jobs.length, isLong && mayShowProgress);
   try {

@@ -370,6 +370,18 @@ ${linesOf(others)}`,
     expect(inOrder).toEqual(done.stdout.trim().split("\n"));
   });
 
+  test("a batch is sent to its end, whoever reads its ids", async () => {
+    await using place = new Place(form);
+    const queue = await server.createQueue();
+    place.write("jobs.ndjson", linesOf(Array.from({ length: 2000 }, (_, index) => ({ body: `${index}` }))));
+    const command = [...form.argv, "submit", "--queue", urlOf(queue), "--batch", "jobs.ndjson"];
+    const argv = ["sh", "-c", '{ "$@"; echo "$?" > code; } | head -n 1', "sh", ...command];
+    const { stdout } = await place.startProgram(argv, { environment: ENVIRONMENT }).ended;
+    expect(stdout).toMatch(ID);
+    expect(await place.file("code")).toBe("0\n");
+    expect((await server.waiting(queue)).length).toBe(2000);
+  });
+
   test("a batch stops where the queue is out of reach, and tells from which line on", async () => {
     await using place = new Place(form);
     const queue = await server.createQueue({ FifoQueue: "true" });
