@@ -36,7 +36,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: "submit",
-    description: "queue a job; prints its id",
+    description: "queue a job, here or on SQS (--queue); prints its id",
     args: "[definition]",
     usage: "submit [DEFINITION] [options] [-- COMMAND…]",
     takesCommand: true,
@@ -52,6 +52,8 @@ export const VERBS: readonly Verb[] = [
       "reeve submit resize --param image=a.png",
       "reeve submit --batch jobs.ndjson",
       "reeve submit --wait --timeout 10m -- make test",
+      "reeve submit --queue https://sqs.eu-west-1.amazonaws.com/123456789012/jobs resize --param image=a.png",
+      "reeve submit --queue main --body '{\"id\":7}' --attribute kind=order --delay 5m",
     ],
     load: () => import("./submit.ts"),
   },

@@ -1,5 +1,6 @@
 import type { Parameter } from "../store/job.ts";
 import type { TreeName } from "./port.ts";
+import { isTrace, TRACE_ATTRIBUTE } from "./trace.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -82,6 +83,8 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
   for (const [name, value] of Object.entries(facts.attributes)) {
     environment[`REEVE_ATTR_${variableName(name)}`] = value;
   }
+  const trace = facts.attributes[TRACE_ATTRIBUTE];
+  if (isTrace(trace)) environment["TRACEPARENT"] = trace;
   return environment;
 }
 

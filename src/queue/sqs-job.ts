@@ -4,17 +4,14 @@ import { JOB_ATTRIBUTE, type Incoming, type Routed } from "../config/routing.ts"
 import { withoutCase } from "../config/template.ts";
 import type { Parameter } from "../store/job.ts";
 import type { MakeJob } from "../store/deliveries.ts";
-import type { Attribute, ReceivedMessage } from "./sqs/message.ts";
+import { attributeText, type ReceivedMessage } from "./sqs/message.ts";
 
 /** What a message says, as far as jobs can use it: attributes as texts, the system's own with them. */
 export function incomingOf({ body, attributes, systemAttributes }: ReceivedMessage): Incoming {
-  const texts = [...attributes].map(([name, value]) => [name, textOf(value)] as const);
+  const texts = [...attributes].map(([name, value]) => [name, attributeText(value)] as const);
   // The system's last: no sender can claim to be another.
   return { body: Buffer.from(body), attributes: Object.fromEntries([...texts, ...systemAttributes]) };
 }
-
-const textOf = (value: Attribute): string =>
-  "text" in value ? value.text : Buffer.from(value.bytes).toString("base64");
 
 /** The id that the sender gave its job; null: none. */
 export function jobIdOf({ attributes }: ReceivedMessage): string | null {

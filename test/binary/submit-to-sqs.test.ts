@@ -14,7 +14,7 @@ type = "sqlite"
 command = ["echo", "{param.image}", "{param.width}", "{body.job}", "{attr.SentTimestamp}"]
 params.image = { type = "string", required = true }
 params.width = { type = "integer", default = 800, min = 1, max = 4000 }
-params.tags = { type = "strings" }
+params.tags = { type = "strings", default = [] }
 params.token = { type = "string", secret = true }
 
 [jobs.order]
@@ -25,6 +25,16 @@ params.at = { type = "integer", required = true, from = "attr.SentTimestamp" }
 [jobs.scan]
 command = ["scan", "{param.map}"]
 params.map = { type = "file", required = true }
+`;
+
+const ELSEWHERE = `
+[jobs.other]
+command = ["false"]
+
+[jobs.resize]
+command = ["sh", "-c", 'echo $REEVE_JOB_ID $TRACEPARENT; printf "%s\\n" "$@"', "sh", "{param.tags}", "{param.image}"]
+params.image = { required = true }
+params.tags = { type = "strings", default = [] }
 `;
 
 const ID = /^[a-z2-7]{20}\n$/;
@@ -189,6 +199,20 @@ forEachForm("submit to SQS", (form) => {
     const body: unknown = JSON.parse(message?.body ?? "");
     expect(body).toEqual({ job: "resize", params: { image: "ä \uffff.png", tags: ["a"], width: "" } });
     expect(existsSync(place.store)).toBe(false);
+  });
+
+  test("it is the job that a worker elsewhere runs, with its id, its parameters and its sender's trace", async () => {
+    await using here = new Place(form);
+    await using there = new Place(form);
+    there.write("reeve.toml", ELSEWHERE);
+    const queue = await server.createQueue();
+    const params = ["image=a b.png", "tags=x", "tags=y"].flatMap((one) => ["--param", one]);
+    const id = await sent(here, queue, ["resize", "--quiet", ...params], { environment: { TRACEPARENT: TRACE } });
+    const worked = await there.run(["work", "--queue", urlOf(queue), "--once"], { environment: ENVIRONMENT });
+    if (worked.code !== 0) throw new Error(describeDone(["work"], worked));
+    expect(await there.ok("logs", id)).toBe(`${id} ${TRACE}\nx\ny\na b.png\n`);
+    expect(await there.phase(id)).toBe("COMPLETED");
+    expect(await server.waiting(queue)).toEqual([]);
   });
 
   test("what this configuration does not define is sent as it is given, and said", async () => {

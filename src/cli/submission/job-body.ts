@@ -6,7 +6,7 @@ import { checkParameters } from "../../config/parameters.ts";
 import { compileTemplate, placeholders, withoutCase } from "../../config/template.ts";
 import { shown } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
-import type { Attributes } from "../../queue/sqs/message.ts";
+import { attributeText, type Attributes } from "../../queue/sqs/message.ts";
 import { refuseUnfit } from "./build.ts";
 import type { JobRequest } from "./request.ts";
 
@@ -83,12 +83,7 @@ function checkAsWorker(definition: Definition, body: string, attributes: Attribu
 }
 
 const textsOf = (attributes: Attributes): Record<string, string> =>
-  Object.fromEntries(
-    [...attributes].map(([name, value]) => [
-      name,
-      "text" in value ? value.text : Buffer.from(value.bytes).toString("base64"),
-    ]),
-  );
+  Object.fromEntries([...attributes].map(([name, value]) => [name, attributeText(value)]));
 
 /** What only the service gives is not missing yet. */
 function withoutLater(definition: Definition): Definition {

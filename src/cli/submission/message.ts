@@ -3,6 +3,7 @@ import { JOB_ATTRIBUTE } from "../../config/routing.ts";
 import { shown } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
 import type { Environment } from "../../process/environment.ts";
+import { isTrace, TRACE_ATTRIBUTE } from "../../process/trace.ts";
 import { sizeOf, type Attribute, type Attributes, type OutgoingMessage } from "../../queue/sqs/message.ts";
 import { MAX_ATTRIBUTES, MAX_MESSAGE_BYTES } from "../../queue/sqs/sending.ts";
 import { writtenAttributes } from "./attributes.ts";
@@ -12,9 +13,6 @@ import { refuseJobOptions } from "./meaningless.ts";
 import { bodyText } from "./message-text.ts";
 import type { JobRequest } from "./request.ts";
 
-/** Where the caller's trace goes on: https://www.w3.org/TR/trace-context/ */
-const TRACE_ATTRIBUTE = "traceparent";
-const TRACE = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-.*)?$/;
 const XRAY_HEADER = /^(?:[^;=]+=[^;]*;)*Root=1-[\da-f]{8}-[\da-f]{24}(?:;[^;=]+=[^;]*)*;?$/i;
 
 const LONGEST_DELAY_SECONDS = 900;
@@ -84,7 +82,7 @@ function attributesOf(request: JobRequest, id: string, { TRACEPARENT: trace }: E
   }
   // Nobody asked for it, so nothing is refused for it: what is no trace is ignored, as W3C has it.
   const isWanted = request.traceHeader === null && !attributes.has(TRACE_ATTRIBUTE) && attributes.size < MAX_ATTRIBUTES;
-  if (isWanted && trace && TRACE.test(trace)) attributes.set(TRACE_ATTRIBUTE, { dataType: "String", text: trace });
+  if (isWanted && isTrace(trace)) attributes.set(TRACE_ATTRIBUTE, { dataType: "String", text: trace });
   return attributes;
 }
 

@@ -5,18 +5,18 @@ import { LIMIT_OPTIONS } from "./limits.ts";
 const RUN_ID: VerbOption = ["--run-id <text>", "a label of your own"];
 
 const JOB_ITSELF: readonly VerbOption[] = [
-  ["--param <k=v>", "a parameter of the definition; may be repeated"],
-  ["--file <k=@path>", "a file parameter of the definition; may be repeated"],
-  ["--body <text>", "what the job reads on stdin"],
+  ["--param <k=v>", "a parameter of the definition; may be repeated (SQS: no secret ones, which the queue would show)"],
+  ["--file <k=@path>", "a file parameter of the definition; may be repeated; not on SQS"],
+  ["--body <text>", "what the job reads on stdin (SQS: the message, as it is, without a definition)"],
   ["--body-file <file>", "the same, from a file or stdin (-)"],
-  ["--priority <n>", "higher ones are run first (0)"],
-  ["--delay <duration>", "not before so much time has passed"],
-  ["--expires <duration>", "aborted if not started by then"],
-  ["--after <id>", "only when that job has completed; may be repeated"],
-  ["--dedupe <key>", "not beside a job of the same key that has not been started; SQS: on a FIFO queue only"],
-  ["--hold", "wait for `reeve start`"],
+  ["--priority <n>", "higher ones are run first (0); not on SQS"],
+  ["--delay <duration>", "not before so much time has passed (SQS: 15m at most)"],
+  ["--expires <duration>", "aborted if not started by then; not on SQS"],
+  ["--after <id>", "only when that job has completed; may be repeated; not on SQS"],
+  ["--dedupe <key>", "not beside a job of the same key that has not been started (SQS: on a FIFO queue)"],
+  ["--hold", "wait for `reeve start`; not on SQS"],
   RUN_ID,
-  ["--execution-duration <duration>", "the running time of all attempts together (no limit)"],
+  ["--execution-duration <duration>", "the running time of all attempts together (no limit); not on SQS"],
 ];
 
 /** Where a job is queued. */

@@ -4,6 +4,10 @@ import type { Message, MessageAttributeValue } from "@aws-sdk/client-sqs";
 export type Attribute =
   { readonly dataType: string; readonly text: string } | { readonly dataType: string; readonly bytes: Uint8Array };
 
+/** As whoever knows only texts gets it: bytes in base64. */
+export const attributeText = (value: Attribute): string =>
+  "text" in value ? value.text : Buffer.from(value.bytes).toString("base64");
+
 export type Attributes = ReadonlyMap<string, Attribute>;
 
 /** What names a delivery, and since when it runs. */
