@@ -165,6 +165,12 @@ describe("a call that persists", () => {
     expect(asked.every(({ at, leftMs }) => leftMs === 1000 - at && leftMs >= 250)).toBe(true);
     expect(clock.waits).toEqual([]);
   });
+
+  test("does not ask again on a connection that was closed", async () => {
+    const clock = new FakeClock(0);
+    const closed = { kind: "transient", name: "Closed" };
+    expect(await persist(["a"], 1000, { clock, random: () => 0.999 }, async () => [closed])).toEqual([closed]);
+  });
 });
 
 describe("a batcher", () => {

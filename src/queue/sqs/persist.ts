@@ -1,10 +1,16 @@
 import type { Clock } from "../../clock.ts";
 import { Backoff, CALL_BACKOFF } from "../backoff.ts";
+import { CLOSED } from "./failures.ts";
 
 /** What is tried again within one call. */
 export interface Persistence {
   readonly clock: Clock;
   readonly random: () => number;
+}
+
+interface Outcome {
+  readonly kind: string;
+  readonly name?: string;
 }
 
 /** The last try has at least a quarter of the whole time: one without would only hide why the others failed. */
@@ -16,7 +22,7 @@ const SHARE_OF_LAST_TRY = 4;
  *
  * @param ask gives one answer for each item; it is told how many milliseconds are left
  */
-export async function persist<I, O extends { readonly kind: string }>(
+export async function persist<I, O extends Outcome>(
   items: readonly I[],
   limitMs: number,
   { clock, random }: Persistence,
@@ -33,9 +39,12 @@ export async function persist<I, O extends { readonly kind: string }>(
       end - clock.monotonic(),
     );
     for (const [at, answer] of given.entries()) answers[open[at]?.index ?? -1] = answer;
-    open = open.filter(({ index }) => answers[index]?.kind === "transient");
+    open = open.filter(({ index }) => mayPass(answers[index]));
     const pauseMs = backoff.failed();
     if (open.length === 0 || clock.monotonic() + pauseMs >= lastStart) return answers;
     await clock.sleep(pauseMs);
   }
 }
+
+/** A connection that was closed stays so. */
+const mayPass = (outcome: Outcome | undefined): boolean => outcome?.kind === "transient" && outcome.name !== CLOSED;
