@@ -3,7 +3,7 @@ import { EXTRAS, jobsIn, sendLetter, sendLetters, urlOf, ASKING } from "../suppo
 import { eventually } from "../support/eventually.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
-import { forEachForm } from "./forms.ts";
+import { COMPILED, forEachForm } from "./forms.ts";
 import { Place } from "./place.ts";
 
 let server: SqsServer;
@@ -60,4 +60,56 @@ forEachForm("dead letters of SQS", (form) => {
     expect(await jobsIn(server, dead)).toEqual(left.toSorted());
     expect(await server.inFlight(dead)).toEqual([]);
   });
+});
+
+test("a second signal breaks off what does not answer; nothing was sent or deleted", async () => {
+  await using place = new Place(COMPILED);
+  const [queue, dead] = await server.createPair();
+  await sendLetters(server, dead, 1);
+  server.proxy.decide = ({ action }) => (action === "SendMessageBatch" ? "hang" : "pass");
+  const retry = place.start(["dead", "retry", "--all", "--queue", urlOf(server, queue)], ASKING);
+  await eventually("it waits for an answer", () => server.proxy.count("SendMessageBatch") > 0);
+  const begun = performance.now();
+  retry.signal("SIGTERM");
+  const again = setInterval(() => retry.signal("SIGTERM"), 500);
+  try {
+    const { signal, stdout, stderr } = await retry.ended;
+    expect({ signal, stdout }).toEqual({ signal: "SIGTERM", stdout: "" });
+    expect(stderr).toMatch(/job-of-letter-1 .* stays, but a copy may have been sent[^]*stopped: 0 letters sent back/);
+  } finally {
+    clearInterval(again);
+  }
+  // By itself it would have gone on asking for ten seconds.
+  expect(performance.now() - begun).toBeLessThan(9000);
+  expect(server.proxy.count("DeleteMessageBatch")).toBe(0);
+  expect((await server.waiting(dead)).length + (await server.inFlight(dead)).length).toBe(1);
+});
+
+test("a job that was given up is run again, as another job, when its letter has been sent back", async () => {
+  await using place = new Place(COMPILED);
+  server.proxy.forget();
+  const [queue, dead] = await server.createPair();
+  place.write(
+    "reeve.toml",
+    `[queues.main]
+url = "${urlOf(server, queue)}"
+[jobs.resize]
+command = ["sh", "-c", "test -e mended || exit 7"]
+reject = [7]
+params.image = { type = "string" }
+`,
+  );
+  const run = (...args: string[]) => place.run([...args, "--queue", "main"], ASKING);
+  const id = (await run("submit", "resize", "--param", "image=a.png")).stdout.trim();
+  expect((await run("work", "--once")).code).toBe(1);
+  expect((await run("dead", "list", "--limit", "1")).stdout).toMatch(/ exit code 7 +resize\n$/);
+  place.write("mended", "");
+  expect(await run("dead", "retry", id)).toMatchObject({ code: 0, stdout: `${id}\n` });
+  expect((await run("work", "--once")).code).toBe(0);
+  const jobs = await place.list();
+  expect(jobs.map(({ jobId, phase }) => [jobId === id, phase]).toSorted()).toEqual([
+    [false, "COMPLETED"],
+    [true, "ERROR"],
+  ]);
+  expect([await server.waiting(queue), await server.waiting(dead), await server.inFlight(queue)]).toEqual([[], [], []]);
 });

@@ -49,8 +49,8 @@ async function lookAtQueue(connection: SqsConnection, source: QueueFacts, { name
 const days = (seconds: number): string => formatDuration(seconds * 1000);
 
 /**
- * SQS looks at who sends before it looks at what, and takes neither this character nor this delay. What a server that
- * only speaks as SQS does would take is not known.
+ * A message that SQS takes from nobody, for its character and its delay: where sending is allowed, that is what it is
+ * refused for. What a server that only speaks as SQS does would take is not known.
  */
 async function lookAtBurying(connection: SqsConnection, { name, url, isFifo }: Found): Promise<Looked> {
   if (!isAmazons({ url })) return note("it cannot be told without sending a message: this server is not Amazon's");
