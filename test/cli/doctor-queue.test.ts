@@ -107,6 +107,13 @@ const inMinutes = (minutes: number, answer: HttpAnswer): HttpAnswer => ({
   headers: { ...answer.headers, date: new Date(Date.now() + minutes * 60_000).toUTCString() },
 });
 
+const delivered = (count: number): object => ({
+  MessageId: "m-1",
+  ReceiptHandle: "r-1",
+  Body: "a job",
+  Attributes: { ApproximateReceiveCount: String(count) },
+});
+
 const TWELVE_HOURS_MS = 43_200_000;
 
 /** What is wrong with the queue, and the only findings that say so. */
@@ -146,6 +153,11 @@ const FAULTS: readonly (readonly [
   ["a redrive policy that cannot be one", { queue: { RedrivePolicy: "{}" } }, { policy: ["wrong", "maxReceiveCount"] }],
   ["too few deliveries", { queue: policy(2) }, { policy: ["note", "3 or more"] }],
   ["one delivery", { queue: policy(1) }, { policy: ["note", "3 or more"], receive: ["note", "not tried"] }],
+  [
+    "a message at its last delivery, which a look costs",
+    { fates: { ReceiveMessage: sqsAnswer({ Messages: [delivered(3)] }), ChangeMessageVisibility: sqsAnswer({}) } },
+    { receive: ["note", "a dead letter"], extend: ["note", "cannot be told"] },
+  ],
   [
     "more attempts than deliveries",
     { limits: { maxAttempts: 4 } },

@@ -38,6 +38,12 @@ async function lookAtReceiving(connection: SqsConnection, { redrive }: QueueFact
   if (!message) return ok("the queue can be polled");
   const released = await connection.release(message, 0);
   const what = "the queue can be polled; a message that came was released, and counts one receive more";
+  if (redrive.kind === "set" && (message.receiveCount ?? 0) >= redrive.maxReceiveCount) {
+    return note(
+      `${what}; it was at its last, so that SQS makes a dead letter of it`,
+      "`reeve dead list` shows it then",
+    );
+  }
   if (released.kind === "ok") return ok(what);
   return note(`${what} and comes back after ${GLANCE_SECONDS} s: ${released.message}`);
 }
