@@ -89,7 +89,9 @@ async function show(context: Context, [prefix, ...others]: readonly string[], op
 }
 
 async function retry(context: Context, ids: readonly string[], options: Options): Promise<number> {
-  const code = await eachOf(chosen(context, ids, options), async (letter) => {
+  // With --all those of the store's own queue are meant: the others are sent back to theirs.
+  const isMeant = (job: Job): boolean => job.queue === null || ids.length > 0;
+  const code = await eachOf(chosen(context, ids, options, isMeant), async (letter) => {
     await printLine(await retryJob(context, letter().seq));
   });
   if (code === EXIT.done && !options.flag("quiet")) await remarkOnWorkers(context.store);
@@ -103,11 +105,20 @@ async function purge(context: Context, ids: readonly string[], options: Options)
 }
 
 /** Each is looked up only when its turn comes, so that a wrong id does not keep the others from theirs. */
-function chosen(context: Context, ids: readonly string[], options: Options): (() => Job)[] {
+function chosen(
+  context: Context,
+  ids: readonly string[],
+  options: Options,
+  isMeant: (job: Job) => boolean = () => true,
+): (() => Job)[] {
   if (options.flag("all") === ids.length > 0) {
     throw usageError("either ids or --all must say which dead letters are meant", "`reeve dead list` shows them");
   }
-  if (options.flag("all")) return context.store.jobs.dead().map((job) => () => job);
+  if (options.flag("all"))
+    return context.store.jobs
+      .dead()
+      .filter(isMeant)
+      .map((job) => () => job);
   return ids.map((prefix) => () => deadLetter(context, prefix));
 }
 
