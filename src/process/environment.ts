@@ -1,6 +1,6 @@
 import type { Parameter } from "../store/job.ts";
 import type { TreeName } from "./port.ts";
-import { isTrace, TRACE_ATTRIBUTE } from "./trace.ts";
+import { traceEnvironment } from "./trace.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -83,8 +83,6 @@ export function factsEnvironment(facts: Facts): Record<string, string> {
   for (const [name, value] of Object.entries(facts.attributes)) {
     environment[`REEVE_ATTR_${variableName(name)}`] = value;
   }
-  const trace = facts.attributes[TRACE_ATTRIBUTE];
-  if (isTrace(trace)) environment["TRACEPARENT"] = trace;
   return environment;
 }
 
@@ -93,25 +91,6 @@ const deliveryEnvironment = ({ queue, messageId, receiveCount }: Delivery): Reco
   REEVE_MESSAGE_ID: messageId,
   REEVE_QUEUE: queue,
 });
-
-/** https://www.w3.org/TR/trace-context/#traceparent-header */
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-/** https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader */
-const XRAY = /Root=1-([0-9a-f]{8})-([0-9a-f]{24});.*?Parent=([0-9a-f]{16})(?:;.*?Sampled=([01]))?/i;
-
-/** The trace that the message belongs to, under the names by which tracers look for it. */
-function traceEnvironment(attributes: Readonly<Record<string, string>>): Record<string, string> {
-  const given = attributes["traceparent"] ?? "";
-  const header = attributes["AWSTraceHeader"];
-  const xray = header === undefined ? null : XRAY.exec(header);
-  const [, time = "", rest = "", span = "", sampled = "0"] = xray ?? [];
-  const derived = xray ? `00-${time}${rest}-${span}-0${sampled}`.toLowerCase() : "";
-  const parent = [given, derived].find((text) => TRACEPARENT.test(text));
-  return {
-    ...(parent !== undefined && { TRACEPARENT: parent }),
-    ...(header !== undefined && { _X_AMZN_TRACE_ID: header }),
-  };
-}
 
 /** What shells take for the name of a variable. */
 const variableName = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9_]/g, "_");

@@ -132,7 +132,7 @@ function traceOf({ traceHeader }: JobRequest): Pick<OutgoingMessage, "traceHeade
   if (XRAY_HEADER.test(traceHeader)) return { traceHeader };
   throw usageError(
     `\`trace-header\` is no X-Ray header: ${shown(traceHeader)}`,
-    "such as Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+    "such as Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
   );
 }
 
