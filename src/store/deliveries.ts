@@ -140,6 +140,7 @@ export class Deliveries {
   #claim(job: Job, { worker, now }: Claimant): Disposition {
     const claimed = this.#database.get<Job>(CLAIM, job.seq, worker, now);
     if (!claimed) throw new Error(`job ${job.id} cannot be claimed from ${job.phase}`);
+    this.handedOver(job.seq);
     return { kind: "run", job: claimed };
   }
 

@@ -34,7 +34,7 @@ export class Leases {
       onLast: () => void (active.isSuspended && active.end("stop")),
     });
     this.#leases.add(lease);
-    this.#arm();
+    this.#rearm();
     return lease;
   }
 
@@ -50,18 +50,18 @@ export class Leases {
   drop(lease: Lease): void {
     lease.letGo();
     this.#leases.delete(lease);
-    if (this.#leases.size > 0) return;
-    this.#cancel?.();
-    this.#cancel = null;
+    if (this.#leases.size === 0) this.#rearm();
   }
 
-  #arm(): void {
-    if (this.#cancel || this.#leases.size === 0) return;
+  #rearm(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    if (this.#leases.size === 0) return;
     const soonest = Math.min(...[...this.#leases].map(({ dueAt }) => dueAt)) - this.#ports.clock.boottime();
     this.#cancel = this.#ports.clock.after(Math.max(SOONEST_MS, Math.min(soonest, LOOK_EVERY_MS)), () => {
       this.#cancel = null;
       for (const lease of this.#leases) lease.look();
-      this.#arm();
+      this.#rearm();
     });
   }
 

@@ -57,6 +57,7 @@ export class Polling {
   readonly #options: PollingOptions;
   readonly #pollers: readonly Poller[];
   #cancel: () => void = () => {};
+  #isClosed = false;
 
   constructor(options: PollingOptions) {
     this.#options = options;
@@ -163,6 +164,8 @@ export class Polling {
     const { clock, emit } = this.#options.ports;
     if (!(error instanceof QueueTrouble)) throw error;
     poller.underway -= 1;
+    // It was broken off by us.
+    if (this.#isClosed) return this.#options.ended(0);
     const now = clock.monotonic();
     poller.failingSince ??= now;
     const forMs = poller.backoff.failed();
@@ -185,6 +188,7 @@ export class Polling {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#cancel();
   }
 }

@@ -37,6 +37,9 @@ const STOP_MAY_FOLLOW_SOON_MS = 100;
 export async function perform(active: ActiveJob, context: RunContext): Promise<Outcome> {
   const { planned } = active.started;
   const { clock } = context.ports;
+  // It came too late: the message may be another's already.
+  if (active.cause === "lease lost")
+    return notStarted({ kind: "not started", reason: "its lease was over" }, clock.now());
   if (planned.kind !== "plan") return notStarted(unplannedEnding(planned), clock.now());
   const launch = launchOf(active.started, planned.plan, context.ports);
   const tree = start(active, launch);

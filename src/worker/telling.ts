@@ -13,6 +13,8 @@ const BURY_AGAIN_MS = 900_000;
  * again, by the recorded verdict and without a run.
  */
 export async function tellQueue(lease: Lease, started: Started, verdict: Verdict, context: RunContext): Promise<void> {
+  // Only the newest receipt deletes for sure.
+  await context.leases.takeNewerReceipts(context.worker);
   const told = await lease.settle(verdict);
   switch (told.kind) {
     case "told":
