@@ -208,7 +208,7 @@ export const PAYLOADS: readonly SqsCase[] = [
     assert.match("hint" in denied ? (denied.hint ?? "") : "", /s3:DeleteObject/);
   }),
   place(
-    "what is still being fetched when the connection is closed leaves no file",
+    "what is still being fetched when the connection is closed ends at once",
     async ({ s3, directory, connect }) => {
       s3.put("bodies/a", BODY);
       const connection = await connect();
