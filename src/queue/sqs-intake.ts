@@ -6,6 +6,7 @@ import type { Disposition } from "../store/deliveries.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import type { Message, Request } from "./port.ts";
+import type { Arrived, Body } from "./sqs-bodies.ts";
 import { incomingOf, jobIdOf, jobMaker } from "./sqs-job.ts";
 import type { QueuePolicy } from "./sqs-policy.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
@@ -29,7 +30,14 @@ export type NotRun =
   /** More came than can be started now. */
   | { readonly kind: "too many" }
   /** It is nobody's, and is to stay in the queue. */
-  | { readonly kind: "left"; readonly why: string };
+  | { readonly kind: "left"; readonly why: string }
+  /** Its body is to be had another time. */
+  | { readonly kind: "later"; readonly why: string; readonly delayMs: number }
+  /** It is another's. */
+  | { readonly kind: "lost" };
+
+/** Before a body is looked for again: as long as before a failed job is run again. */
+const BODY_BACKOFF = { baseMs: 5000, capMs: 900_000 };
 
 /** What became of messages that came together. */
 export interface Taken<T> {
@@ -50,24 +58,26 @@ export class SqsIntake {
   }
 
   /** Within a transaction, which may be repeated. */
-  take<T>(
-    messages: readonly ReceivedMessage[],
-    request: Request,
-    admit: (message: Message, index: number) => T,
-  ): Taken<T> {
+  take<T>(arrived: readonly Arrived[], request: Request, admit: (message: Message, index: number) => T): Taken<T> {
     const run: { message: ReceivedMessage; job: number; admitted: T }[] = [];
     const notRun: { message: ReceivedMessage; what: NotRun }[] = [];
-    for (const message of messages) {
-      const what = run.length < request.max ? this.#takeOne(message, request) : ({ kind: "too many" } as const);
+    for (const one of arrived) {
+      const { message } = one;
+      const what = run.length < request.max ? this.#takeOne(one, request) : ({ kind: "too many" } as const);
       if (what.kind !== "run") notRun.push({ message, what });
       else run.push({ message, job: what.message.job.seq, admitted: admit(what.message, run.length) });
     }
     return { run, notRun };
   }
 
-  #takeOne(received: ReceivedMessage, { without }: Request): { kind: "run"; message: Message } | NotRun {
-    const incoming = incomingOf(received);
-    const routed = this.#options.router.route(incoming);
+  #takeOne(arrived: Arrived, { without }: Request): { kind: "run"; message: Message } | NotRun {
+    const { message: received } = arrived;
+    const body = this.#lastWord(arrived);
+    if (body.kind === "lost") return body;
+    if (body.kind === "later") return { ...body, delayMs: bodyDelayMs(received) };
+    const incoming = incomingOf(received, body.kind === "body" ? body.bytes : Buffer.from(received.body));
+    const routed: Routed =
+      body.kind === "rejected" ? { ...body, definition: null } : this.#options.router.route(incoming);
     if (routed.kind === "unroutable" && this.#settings.onUnroutable === "leave") {
       return { kind: "left", why: routed.reason };
     }
@@ -85,10 +95,17 @@ export class SqsIntake {
     if (what.kind === "running") store.wakeWorkers();
     if (what.kind !== "run") return what;
     const rejected = routed.kind === "job" ? null : routed.reason;
-    return { kind: "run", message: this.#messageOf(received, what.job, rejected) };
+    return { kind: "run", message: this.#messageOf(arrived, what.job, rejected) };
   }
 
-  #messageOf(received: ReceivedMessage, job: Job, rejected: string | null): Message {
+  /** What cannot be had now is not had at all where the queue would give the message up without a reason. */
+  #lastWord({ message, body }: Arrived): Body {
+    if (body.kind !== "later" || !this.#policy.isLast(message)) return body;
+    const { why } = body;
+    return { kind: "rejected", reason: `${why}; delivery ${message.receiveCount} was the last that its queue allows` };
+  }
+
+  #messageOf({ message: received, leasedUntil }: Arrived, job: Job, rejected: string | null): Message {
     return {
       id: received.id,
       receipt: received.receipt,
@@ -96,7 +113,7 @@ export class SqsIntake {
       job,
       rejected,
       isLast: this.#policy.isLast(received),
-      leasedUntil: received.receivedAt + this.#settings.visibilityMs,
+      leasedUntil,
       ifGivenUp: this.#policy.ifGivenUp,
     };
   }
@@ -107,6 +124,9 @@ export class SqsIntake {
     return routed.definition === null ? commandLine : (definitions.get(routed.definition) ?? null);
   }
 }
+
+const bodyDelayMs = ({ receiveCount }: ReceivedMessage): number =>
+  Math.min(BODY_BACKOFF.capMs, BODY_BACKOFF.baseMs * 2 ** ((receiveCount ?? 1) - 1));
 
 const arrivalOf = (message: ReceivedMessage, queue: string) => ({
   queue,

@@ -7,10 +7,10 @@ import type { MakeJob } from "../store/deliveries.ts";
 import { attributeText, type ReceivedMessage } from "./sqs/message.ts";
 
 /** What a message says, as far as jobs can use it: attributes as texts, the system's own with them. */
-export function incomingOf({ body, attributes, systemAttributes }: ReceivedMessage): Incoming {
+export function incomingOf({ attributes, systemAttributes }: ReceivedMessage, body: Uint8Array): Incoming {
   const texts = [...attributes].map(([name, value]) => [name, attributeText(value)] as const);
   // The system's last: no sender can claim to be another.
-  return { body: Buffer.from(body), attributes: Object.fromEntries([...texts, ...systemAttributes]) };
+  return { body, attributes: Object.fromEntries([...texts, ...systemAttributes]) };
 }
 
 /** The id that the sender gave its job; null: none. */

@@ -4,6 +4,7 @@ import { LeaseLost, QueueTrouble, type Message, type RemoteQueue, type Request, 
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
 import type { Failure } from "./sqs/outcome.ts";
+import { SqsBodies } from "./sqs-bodies.ts";
 import { QueuePolicy } from "./sqs-policy.ts";
 import { SqsIntake, type IntakeOptions, type NotRun } from "./sqs-intake.ts";
 
@@ -33,6 +34,7 @@ export class SqsQueue implements RemoteQueue {
   readonly #options: SqsQueueOptions;
   readonly #policy: QueuePolicy;
   readonly #intake: SqsIntake;
+  readonly #bodies: SqsBodies;
   readonly #held = new Map<string, Held>();
   /** What is being told to the queue beside the jobs that run. */
   readonly #telling = new Set<Promise<void>>();
@@ -49,6 +51,7 @@ export class SqsQueue implements RemoteQueue {
     this.terms = { visibilityMs, beatMs: beatMs ?? visibilityMs / 3 };
     this.#policy = new QueuePolicy(connection, definition, options);
     this.#intake = new SqsIntake(definition, this.#policy, options);
+    this.#bodies = new SqsBodies(options);
   }
 
   get putBackMs(): number {
@@ -66,7 +69,8 @@ export class SqsQueue implements RemoteQueue {
       const { max, waitSeconds = Number.POSITIVE_INFINITY } = request();
       const messages = max <= 0 ? [] : await this.#poll(max, Math.min(waitSeconds, this.#policy.waitSeconds));
       if (messages.length === 0) return [];
-      const taken = await this.#options.store.write(() => this.#intake.take(messages, request(), admit));
+      const arrived = await this.#bodies.of(messages);
+      const taken = await this.#options.store.write(() => this.#intake.take(arrived, request(), admit));
       for (const { message, job } of taken.run) this.#held.set(message.receipt, { message, job });
       for (const { message, what } of taken.notRun) this.#tellBeside(this.#answer(message, what), message);
       // There may be more behind what was not to be run.
@@ -93,7 +97,11 @@ export class SqsQueue implements RemoteQueue {
         return this.#release(message, KEEP_BACK_MS);
       case "left":
         return this.#options.warn(`message ${message.id} is left in ${this.name}: ${what.why}`);
+      case "later":
+        this.#options.warn(`message ${message.id} of ${this.name} is put back: ${what.why}`);
+        return this.#release(message, what.delayMs);
       case "running":
+      case "lost":
         return;
       case "acknowledge":
         return this.#acknowledge(message);
@@ -156,9 +164,13 @@ export class SqsQueue implements RemoteQueue {
     return held;
   }
 
-  async #acknowledge({ receipt }: ReceivedMessage): Promise<void> {
-    const removed = await this.#options.connection.remove(receipt);
-    if (removed.kind !== "ok") throw this.#wrong(receipt, removed);
+  async #acknowledge(message: ReceivedMessage): Promise<void> {
+    const removed = await this.#options.connection.remove(message.receipt);
+    if (removed.kind !== "ok") throw this.#wrong(message.receipt, removed);
+    const removing = this.#bodies.remove(message)?.then((ended) => {
+      if (ended.kind !== "ok") throw troubleOf(ended);
+    });
+    if (removing) this.#tellBeside(removing, message);
   }
 
   async #release(message: ReceivedMessage, delayMs: number): Promise<void> {

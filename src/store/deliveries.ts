@@ -90,7 +90,13 @@ export class Deliveries {
     return what;
   }
 
-  #byMessage({ messageId, queue }: Arrival): Job | undefined {
+  /** The body of the job that this message was when it came before; null: it did not, or had none. */
+  bodyOf(queue: string, messageId: string): Uint8Array | null {
+    const job = this.#byMessage({ queue, messageId });
+    return job ? this.#jobs.inputs(job.seq).body : null;
+  }
+
+  #byMessage({ messageId, queue }: Pick<Arrival, "messageId" | "queue">): Job | undefined {
     return this.#database.get<Job>(
       `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_message WHERE message_id = ? AND queue = ?
         ORDER BY seq DESC LIMIT 1`,

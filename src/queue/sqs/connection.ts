@@ -23,7 +23,7 @@ export interface ConnectionSettings extends ClientSettings {
   readonly callLimitMs?: number;
   /** What the answer to a poll may take beyond the wait, in milliseconds: 5 000. */
   readonly pollMarginMs?: number;
-  /** The largest body that is fetched from S3, in bytes: 2 147 483 648, the most that the extended client says it sends. */
+  /** The largest body that is fetched from S3, in bytes: 134 217 728. It is held in memory, and kept in the store. */
   readonly maxPayloadBytes?: number;
 }
 
@@ -36,7 +36,7 @@ export interface ConnectionPorts extends ClientPorts {
 const FLUSH_DELAY_MS = 20;
 const CALL_LIMIT_MS = 10_000;
 const POLL_MARGIN_MS = 5000;
-const MAX_PAYLOAD_BYTES = 2 ** 31;
+const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
 
 /**
  * Makes what is needed to talk to a queue, and loads the SDK for it, which nobody else pays for. Nothing is asked of

@@ -1,0 +1,118 @@
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import { SqsKeeping, type KeepingOptions } from "./sqs-keeping.ts";
+import type { ReceivedMessage } from "./sqs/message.ts";
+import type { Settled } from "./sqs/outcome.ts";
+import { pointerProblem, readPointer, type Pointer } from "./sqs/pointer.ts";
+
+export interface BodiesOptions extends KeepingOptions {
+  readonly store: {
+    readonly deliveries: Pick<Store["deliveries"], "bodyOf">;
+    readonly location: Pick<Store["location"], "worker">;
+  };
+  readonly worker: string;
+  readonly newId: () => string;
+}
+
+/** What a message has for its job. */
+export type Body =
+  | { readonly kind: "body"; readonly bytes: Uint8Array }
+  /** It will never be had. */
+  | { readonly kind: "rejected"; readonly reason: string }
+  /** It cannot be had now. */
+  | { readonly kind: "later"; readonly why: string }
+  /** The message is another's by now. */
+  | { readonly kind: "lost" };
+
+/** A message whose body has been looked for. */
+export interface Arrived {
+  readonly message: ReceivedMessage;
+  readonly body: Body;
+  /** It is ours until then, by the clock that runs while the machine sleeps. */
+  readonly leasedUntil: number;
+}
+
+/** What the deletion of an object may take. Nobody waits for it. */
+const REMOVE_LIMIT_MS = 10_000;
+
+/** Finds messages' bodies: in them, or in S3, where senders put what is too large for a queue. */
+export class SqsBodies {
+  readonly #options: BodiesOptions;
+
+  constructor(options: BodiesOptions) {
+    this.#options = options;
+  }
+
+  /** While any body is fetched all messages are kept from others. One may take as long as a message is ours. */
+  async of(messages: readonly ReceivedMessage[]): Promise<Arrived[]> {
+    const keeping = new SqsKeeping(messages, this.#options);
+    const found = messages.map(async (message) => ({ message, body: await this.#bodyOf(message) }));
+    await Promise.allSettled(found);
+    await keeping.end();
+    return (await Promise.all(found)).map(({ message, body }) => ({
+      message,
+      body: keeping.hasLost(message) ? { kind: "lost" } : body,
+      leasedUntil: keeping.untilOf(message),
+    }));
+  }
+
+  /** Deletes the object that a message named which is deleted itself; null: there is none to be deleted. */
+  remove(message: ReceivedMessage): Promise<Settled> | null {
+    const { connection, definition } = this.#options;
+    const pointer = definition.pointerPayloads === "delete" ? this.#pointerOf(message) : null;
+    if (pointer === null || "problem" in pointer) return null;
+    return connection.payloads.remove(pointer, REMOVE_LIMIT_MS);
+  }
+
+  /** With no bucket to point to there are no pointers: what looks like one is a body as any other. */
+  #pointerOf(message: ReceivedMessage): Pointer | { readonly problem: string } | null {
+    const { pointerBuckets } = this.#options.definition;
+    const pointer = pointerBuckets.length === 0 ? null : readPointer(message);
+    if (pointer === null || "problem" in pointer) return pointer;
+    const problem = pointerProblem(pointer, pointerBuckets);
+    return problem === null ? pointer : { problem };
+  }
+
+  async #bodyOf(message: ReceivedMessage): Promise<Body> {
+    const bytes = Buffer.from(message.body);
+    const pointer = this.#pointerOf(message);
+    if (pointer === null) return { kind: "body", bytes };
+    if ("problem" in pointer) return { kind: "rejected", reason: pointer.problem };
+    const { store, definition } = this.#options;
+    const known = store.deliveries.bodyOf(definition.url, message.id);
+    // What was run may be deleted by now; what was rejected has no other body than the pointer.
+    if (known && !bytes.equals(known)) return { kind: "body", bytes: known };
+    return await this.#fetch(pointer);
+  }
+
+  async #fetch(pointer: Pointer): Promise<Body> {
+    const { connection, definition, store, worker, newId } = this.#options;
+    const file = join(store.location.worker(worker), `body-${newId()}`);
+    const answer = await connection.payloads.fetch(pointer, file, definition.visibilityMs);
+    switch (answer.kind) {
+      case "ok":
+        return taken(file);
+      case "refused":
+        return { kind: "rejected", reason: `its body cannot be had: ${answer.message}` };
+      case "transient":
+      case "fatal":
+      case "lease lost":
+        return { kind: "later", why: `its body cannot be had now: ${answer.message}` };
+      default:
+        return answer satisfies never;
+    }
+  }
+}
+
+/** What cannot be read for want of something may be read another time. */
+function taken(file: string): Body {
+  try {
+    return { kind: "body", bytes: readFileSync(file) };
+  } catch (error) {
+    return { kind: "later", why: `its body cannot be read: ${messageOf(error)}` };
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
