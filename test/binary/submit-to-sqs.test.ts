@@ -252,16 +252,23 @@ forEachForm("submit to SQS", (form) => {
     ]);
   });
 
-  test("a trace header goes instead of TRACEPARENT; what is no trace does not go at all", async () => {
+  test("a trace header goes instead of TRACEPARENT; what is no trace does not go at all, nor one too many", async () => {
     await using place = new Place(form);
-    const queue = await server.createQueue();
+    const [queue, other] = [await server.createQueue(), await server.createQueue()];
     const id = await sent(place, queue, ["--body", "a", "--trace-header", XRAY], {
       environment: { TRACEPARENT: TRACE },
     });
     expect(entriesSeen()).toMatchObject([{ MessageSystemAttributes: { AWSTraceHeader: text(XRAY) } }]);
-    const other = await sent(place, queue, ["--body", "b"], { environment: { TRACEPARENT: "00-no-trace" } });
+    const nine = [..."abcdefghi"].flatMap((name) => ["--attribute", `${name}=1`]);
+    await sent(place, other, ["--body", "a", ...nine], { environment: { TRACEPARENT: TRACE } });
+    const [full] = await server.waiting(other);
+    expect(Object.keys(full?.messageAttributes ?? {})).toEqual([..."abcdefghi", "reeve.job"]);
+    const another = await sent(place, queue, ["--body", "b"], { environment: { TRACEPARENT: "00-no-trace" } });
     const held = await server.waiting(queue);
-    expect(held.map((one) => one.messageAttributes)).toEqual([{ "reeve.job": text(id) }, { "reeve.job": text(other) }]);
+    expect(held.map((one) => one.messageAttributes)).toEqual([
+      { "reeve.job": text(id) },
+      { "reeve.job": text(another) },
+    ]);
   });
 
   test("on a FIFO queue the job's id, or a key, keeps doubles away", async () => {
@@ -392,6 +399,21 @@ ${linesOf(others)}`,
     const byBody = new Map(held.map((message) => [message.body, idOf(message)]));
     const inOrder: unknown[] = bodies.filter((body) => body !== large).map((body) => byBody.get(body));
     expect(inOrder).toEqual(done.stdout.trim().split("\n"));
+    expect(await send(place, queue, ["--body", large])).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test("of a long batch a terminal is told how far it has come, while the ids go to a file", async () => {
+    await using place = new Place(form);
+    const queue = await server.createQueue();
+    place.write("jobs.ndjson", linesOf(Array.from({ length: 900 }, (_, index) => ({ body: `${index}` }))));
+    const command = [...form.argv, "submit", "--queue", urlOf(queue), "--batch", "jobs.ndjson"].join(" ");
+    const terminal = place.startProgram(["script", "-qec", `${command} > ids`, "/dev/null"], {
+      environment: ENVIRONMENT,
+    });
+    const { code, stdout } = await terminal.ended;
+    expect(code).toBe(0);
+    expect(stdout).toBe([400, 800, 900].map((sent) => `\r\u001b[K${sent} of 900 sent`).join("") + "\r\u001b[K");
+    expect(place.lines("ids").length).toBe(900);
   });
 
   test("a batch is sent to its end, whoever reads its ids", async () => {
