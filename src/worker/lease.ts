@@ -165,6 +165,15 @@ export class Lease {
     }
   }
 
+  /** Keeps the message from everybody for a last time: nobody could do anything with it. */
+  async park(milliseconds: number): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#options.queue.extend(this.#receipt, milliseconds));
+    } catch (error) {
+      if (!(error instanceof LeaseLost) && !(error instanceof QueueTrouble)) throw error;
+    }
+  }
+
   /** Nothing more is done about it. */
   letGo(): void {
     this.#isOver = true;

@@ -46,7 +46,8 @@ async function untold(
   if (kind === "transient" || verdict.kind !== "bury") return;
   await store.write(() => store.deliveries.addToError(job.seq, what));
   // After the last delivery the redrive policy moves it the next time that anybody asks.
-  await lease.settle({ kind: "release", delayMs: message.isLast ? 0 : BURY_AGAIN_MS });
+  if (message.isLast) await lease.settle({ kind: "release", delayMs: 0 });
+  else await lease.park(BURY_AGAIN_MS);
 }
 
 async function note({ job }: Started, why: string, { ports, worker }: RunContext): Promise<void> {

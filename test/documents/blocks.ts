@@ -35,6 +35,7 @@ export function withoutChance(output: string): string {
   const lines = output
     .replaceAll(/\b[a-z2-7]{20}\b/g, "ID")
     .replaceAll(/^[a-z2-7]{10}(?=\s)/gm, "ID")
+    .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "MESSAGE")
     .replaceAll(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replaceAll(/^(TIME\s+)(?!submit\b)\S+/gm, "$1WORKER")
     .replaceAll(/\b(?:\d+(?:\.\d+)?(?:ms|s)|\d+m\d+s)\b/g, "DURATION")

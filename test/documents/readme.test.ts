@@ -41,7 +41,10 @@ describe("the README", () => {
   beforeAll(async () => {
     if (!existsSync(join(DIST, "reeve"))) throw new Error("dist/reeve is not there: `bun run build` makes it");
     sqs = await SqsServer.start();
-    await sqs.ask("CreateQueue", { QueueName: "jobs" }, "eu-west-1");
+    for (const QueueName of ["jobs", "orders-dead"]) await sqs.ask("CreateQueue", { QueueName }, "eu-west-1");
+    const deadLetterTargetArn = "arn:aws:sqs:eu-west-1:000000000000:orders-dead";
+    const Attributes = { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 5 }) };
+    await sqs.ask("CreateQueue", { QueueName: "orders", Attributes }, "eu-west-1");
   });
   afterAll(() => sqs[Symbol.asyncDispose]());
 
