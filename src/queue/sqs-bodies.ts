@@ -37,6 +37,9 @@ export interface Arrived {
 /** What the deletion of an object may take. Nobody waits for it. */
 const REMOVE_LIMIT_MS = 10_000;
 
+/** Between two looks whether anything can still be started. */
+const LOOK_EVERY_MS = 250;
+
 /** Finds messages' bodies: in them, or in S3, where senders put what is too large for a queue. */
 export class SqsBodies {
   readonly #options: BodiesOptions;
@@ -45,10 +48,14 @@ export class SqsBodies {
     this.#options = options;
   }
 
-  /** While any body is fetched all messages are kept from others. One may take as long as a message is ours. */
-  async of(messages: readonly ReceivedMessage[]): Promise<Arrived[]> {
+  /**
+   * While any body is fetched all messages are kept from others. One may take as long as a message is ours.
+   *
+   * @param isWanted false: none of them could be started any more; what is still being fetched is given up
+   */
+  async of(messages: readonly ReceivedMessage[], isWanted: () => boolean): Promise<Arrived[]> {
     const keeping = new SqsKeeping(messages, this.#options);
-    const found = messages.map(async (message) => ({ message, body: await this.#bodyOf(message) }));
+    const found = messages.map(async (message) => ({ message, body: await this.#bodyOf(message, isWanted) }));
     await Promise.allSettled(found);
     await keeping.end();
     return (await Promise.all(found)).map(({ message, body }) => ({
@@ -75,7 +82,7 @@ export class SqsBodies {
     return problem === null ? pointer : { problem };
   }
 
-  async #bodyOf(message: ReceivedMessage): Promise<Body> {
+  async #bodyOf(message: ReceivedMessage, isWanted: () => boolean): Promise<Body> {
     const bytes = Buffer.from(message.body);
     const pointer = this.#pointerOf(message);
     if (pointer === null) return { kind: "body", bytes };
@@ -84,7 +91,23 @@ export class SqsBodies {
     const known = store.deliveries.bodyOf(definition.url, message.id);
     // What was run may be deleted by now; what was rejected has no other body than the pointer.
     if (known && !bytes.equals(known)) return { kind: "body", bytes: known };
-    return await this.#fetch(pointer);
+    return await this.#whileWanted(this.#fetch(pointer), isWanted);
+  }
+
+  /** A stop is not kept waiting. What is given up ends with the connection. */
+  async #whileWanted(fetching: Promise<Body>, isWanted: () => boolean): Promise<Body> {
+    const { clock } = this.#options;
+    const unwanted = Promise.withResolvers<Body>();
+    const look = (): void => {
+      if (isWanted()) cancel = clock.after(LOOK_EVERY_MS, look);
+      else unwanted.resolve({ kind: "later", why: "its job could not be started any more" });
+    };
+    let cancel = clock.after(LOOK_EVERY_MS, look);
+    try {
+      return await Promise.race([fetching, unwanted.promise]);
+    } finally {
+      cancel();
+    }
   }
 
   async #fetch(pointer: Pointer): Promise<Body> {

@@ -69,7 +69,7 @@ export class SqsQueue implements RemoteQueue {
       const { max, waitSeconds = Number.POSITIVE_INFINITY } = request();
       const messages = max <= 0 ? [] : await this.#poll(max, Math.min(waitSeconds, this.#policy.waitSeconds));
       if (messages.length === 0) return [];
-      const arrived = await this.#bodies.of(messages);
+      const arrived = await this.#bodies.of(messages, () => request().max > 0);
       const taken = await this.#options.store.write(() => this.#intake.take(arrived, request(), admit));
       for (const { message, job } of taken.run) this.#held.set(message.receipt, { message, job });
       for (const { message, what } of taken.notRun) this.#tellBeside(this.#answer(message, what), message);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { eventually, within } from "../support/eventually.ts";
 import { s3Error, S3Server } from "../support/s3-server.ts";
 import { ENVIRONMENT, SqsServer } from "../support/sqs-server.ts";
 import { COMPILED, forEachForm, testWhere, type Form } from "./forms.ts";
@@ -118,5 +119,18 @@ forEachForm("bodies in S3", (form) => {
     const [letter] = await server.waiting(one.dead);
     expect(letter?.body).toBe(pointerTo("a"));
     expect(letter?.messageAttributes["reeve.reason"]?.["StringValue"]).toMatch(/AccessDenied.*delivery 1 was the last/);
+  });
+
+  testHere("a stop does not wait for a body, and puts the message back", async () => {
+    await using one = await scene(form, BUCKETS);
+    one.s3.fates.push(() => "hang");
+    await server.send(one.queue, pointerTo("a"), SIZE);
+    const worker = one.place.start(["work"], { environment: { ...ENVIRONMENT, AWS_ENDPOINT_URL_S3: one.s3.origin } });
+    await eventually("the body is asked for", () => one.s3.asked.length === 1);
+    worker.signal("SIGTERM");
+    const { signal, stderr } = await within("it ends", worker.ended, 10_000);
+    expect(signal).toBe("SIGTERM");
+    expect(stderr).not.toContain("broken off");
+    expect(server.proxy.count("ChangeMessageVisibility")).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import { DEFAULT_SQS_QUEUE, type SqsQueueDefinition } from "../../src/config/que
 import { SqsBodies, type Arrived } from "../../src/queue/sqs-bodies.ts";
 import type { SqsConnection } from "../../src/queue/sqs/connection.ts";
 import { receiveAll } from "../contract/sqs/bench.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, within } from "../support/eventually.ts";
 import { sqsError } from "../support/fault-proxy.ts";
 import { S3Server, s3Error } from "../support/s3-server.ts";
 import { SqsServer } from "../support/sqs-server.ts";
@@ -54,10 +54,12 @@ function bodies(settings: Partial<SqsQueueDefinition> = {}): SqsBodies {
   });
 }
 
+const always = (): boolean => true;
+
 /** What messages have, by their bodies in the queue. */
 async function looked(texts: readonly string[], settings: Partial<SqsQueueDefinition> = {}) {
   for (const text of texts) await sqs.send(queue, text);
-  const arrived = await bodies(settings).of(await receiveAll(connection, texts.length));
+  const arrived = await bodies(settings).of(await receiveAll(connection, texts.length), always);
   return new Map(arrived.map((one) => [one.message.body, said(one)]));
 }
 
@@ -105,7 +107,7 @@ test("what may not be read yet is put off", async () => {
 test("a message that comes again has the body of its job, which is not fetched again", async () => {
   s3.put("bodies/a", "another by now");
   known.set(await sqs.send(queue, pointerTo("a")), Buffer.from("as it was"));
-  const [arrived] = await bodies().of(await receiveAll(connection, 1));
+  const [arrived] = await bodies().of(await receiveAll(connection, 1), always);
   expect(arrived && said(arrived)).toBe("as it was");
   expect(s3.asked).toEqual([]);
 });
@@ -113,7 +115,7 @@ test("a message that comes again has the body of its job, which is not fetched a
 test("a job that has nothing but the pointer gets no pointer for a body", async () => {
   s3.put("bodies/a", "large");
   known.set(await sqs.send(queue, pointerTo("a")), Buffer.from(pointerTo("a")));
-  const [arrived] = await bodies().of(await receiveAll(connection, 1));
+  const [arrived] = await bodies().of(await receiveAll(connection, 1), always);
   expect(arrived && said(arrived)).toBe("large");
 });
 
@@ -124,7 +126,7 @@ test("all that came together is kept while a body is fetched, and no longer", as
   s3.fates.push(() => "hang");
   const messages = await receiveAll(connection, 2);
   const begun = systemClock.boottime();
-  const looking = bodies({ visibilityMs: 2000, beatMs: 300 }).of(messages);
+  const looking = bodies({ visibilityMs: 2000, beatMs: 300 }).of(messages, always);
   await eventually("both are extended more than once", () => sqs.proxy.count("ChangeMessageVisibility") >= 4);
   const arrived = await looking;
   expect(arrived.map(said).toSorted()).toEqual([expect.stringMatching(/^later: .*TimeLimit/), "small"]);
@@ -139,8 +141,23 @@ test("a message that is another's before its body is there is lost", async () =>
   s3.fates.push(() => "hang");
   sqs.proxy.decide = ({ action }) =>
     action === "ChangeMessageVisibility" ? sqsError("ReceiptHandleIsInvalid", "gone") : "pass";
-  const [arrived] = await bodies({ visibilityMs: 1000, beatMs: 300 }).of(await receiveAll(connection, 1));
+  const [arrived] = await bodies({ visibilityMs: 1000, beatMs: 300 }).of(await receiveAll(connection, 1), always);
   expect(arrived?.body).toEqual({ kind: "lost" });
+});
+
+test("a body is not waited for when nothing can be started any more", async () => {
+  await sqs.send(queue, pointerTo("a"));
+  await sqs.send(queue, "small");
+  s3.put("bodies/a", "x".repeat(1_000_000));
+  s3.fates.push((answer) => ({ ...answer, breaks: "stall" }));
+  let isWanted = true;
+  const looking = bodies().of(await receiveAll(connection, 2), () => isWanted);
+  await eventually("the file is begun", () => readdirSync(directory.path).length === 1);
+  isWanted = false;
+  const arrived = await within("it is given up", looking, 2000);
+  expect(arrived.map(said).toSorted()).toEqual(["later: its job could not be started any more", "small"]);
+  await connection.close();
+  await eventually("the file is gone", () => readdirSync(directory.path).length === 0);
 });
 
 test("an object is deleted where that is asked for, and never one that may not be pointed to", async () => {
