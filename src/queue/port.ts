@@ -27,6 +27,9 @@ export const OWN = {
   ifGivenUp: "bury",
 } as const;
 
+/** Starts without an ending after which a job may be what kills its workers. */
+export const SUSPECT_FROM = 2;
+
 export interface Request {
   /** How many can be started now. */
   readonly max: number;

@@ -5,7 +5,7 @@ import type { Routed, Router } from "../config/routing.ts";
 import type { Disposition } from "../store/deliveries.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
-import type { Message, Request } from "./port.ts";
+import { SUSPECT_FROM, type Message, type Request } from "./port.ts";
 import type { Arrived, Body } from "./sqs-bodies.ts";
 import { incomingOf, jobIdOf, jobMaker } from "./sqs-job.ts";
 import type { QueuePolicy } from "./sqs-policy.ts";
@@ -45,6 +45,8 @@ export interface Taken<T> {
   readonly notRun: readonly { readonly message: ReceivedMessage; readonly what: NotRun }[];
 }
 
+type RunOrNot = { readonly kind: "run"; readonly message: Message } | NotRun;
+
 /** Decides what messages are: new jobs, jobs that are tried again, or nothing to run. */
 export class SqsIntake {
   readonly #settings: SqsQueueDefinition;
@@ -61,16 +63,25 @@ export class SqsIntake {
   take<T>(arrived: readonly Arrived[], request: Request, admit: (message: Message, index: number) => T): Taken<T> {
     const run: { message: ReceivedMessage; job: number; admitted: T }[] = [];
     const notRun: { message: ReceivedMessage; what: NotRun }[] = [];
+    let hasSuspect = false;
     for (const one of arrived) {
       const { message } = one;
-      const what = run.length < request.max ? this.#takeOne(one, request) : ({ kind: "too many" } as const);
+      const fits: boolean = run.length < request.max && !(hasSuspect && this.#mustNotWait(message));
+      const what: RunOrNot = fits ? this.#takeOne(one, request) : { kind: "too many" };
       if (what.kind !== "run") notRun.push({ message, what });
       else run.push({ message, job: what.message.job.seq, admitted: admit(what.message, run.length) });
+      hasSuspect ||= what.kind === "run" && what.message.job.lost >= SUSPECT_FROM;
     }
     return { run, notRun };
   }
 
-  #takeOne(arrived: Arrived, { without }: Request): { kind: "run"; message: Message } | NotRun {
+  /** What waits for a suspect to end is lost with it, and is blamed for that: one suspect must not wait for another. */
+  #mustNotWait(message: ReceivedMessage): boolean {
+    const job = this.#options.store.deliveries.byMessage({ queue: this.#settings.url, messageId: message.id });
+    return (job?.lost ?? 0) >= SUSPECT_FROM && !this.#policy.isLast(message);
+  }
+
+  #takeOne(arrived: Arrived, { without }: Request): RunOrNot {
     const { message: received } = arrived;
     const body = this.#lastWord(arrived);
     if (body.kind === "lost") return body;

@@ -77,7 +77,7 @@ export class Deliveries {
 
   /** A message that comes again is the same job; the same job under another message id is a redrive, hence a new one. */
   take(arrival: Arrival, make: MakeJob, claimant: Claimant): Disposition {
-    const same = this.#byMessage(arrival);
+    const same = this.byMessage(arrival);
     if (same) return this.#noted(same, this.#again(same, arrival, make, claimant), claimant);
     const grave = this.#graveOf(arrival.messageId);
     const told = grave && toldBefore(grave.verdict, grave, "it was given up before");
@@ -92,11 +92,12 @@ export class Deliveries {
 
   /** The body of the job that this message was when it came before; null: it did not, or had none. */
   bodyOf(queue: string, messageId: string): Uint8Array | null {
-    const job = this.#byMessage({ queue, messageId });
+    const job = this.byMessage({ queue, messageId });
     return job ? this.#jobs.inputs(job.seq).body : null;
   }
 
-  #byMessage({ messageId, queue }: Pick<Arrival, "messageId" | "queue">): Job | undefined {
+  /** The newest job that a message was. */
+  byMessage({ messageId, queue }: Pick<Arrival, "messageId" | "queue">): Job | undefined {
     return this.#database.get<Job>(
       `SELECT ${JOB_COLUMNS} FROM jobs INDEXED BY jobs_message WHERE message_id = ? AND queue = ?
         ORDER BY seq DESC LIMIT 1`,

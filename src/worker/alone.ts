@@ -1,7 +1,5 @@
+import { SUSPECT_FROM } from "../queue/port.ts";
 import type { ActiveJob } from "./active-job.ts";
-
-/** Starts without an ending after which a job may be what kills its workers. */
-const SUSPECT_FROM = 2;
 
 const isSuspect = ({ started }: ActiveJob): boolean => started.job.lost >= SUSPECT_FROM;
 
