@@ -180,12 +180,14 @@ export class SqsQueue implements RemoteQueue {
     this.#dueAt = Math.max(this.#dueAt, clock.boottime() + delayMs);
   }
 
-  /** That there is a copy is on disk before anything else is tried: the next try, whoever makes it, only deletes. */
+  /** That there is a copy is on disk before the message is deleted: the next try, whoever makes it, only deletes. */
   async #bury(message: ReceivedMessage, job: number | null, reason: string, isCopied: boolean): Promise<void> {
     const { connection, store } = this.#options;
-    const buried = await connection.bury(message, reason, isCopied);
+    const onCopied = async (): Promise<void> => {
+      if (job !== null) await store.write(() => store.deliveries.copied(job));
+    };
+    const buried = await connection.bury(message, reason, isCopied, onCopied);
     if (buried.kind === "ok") return;
-    if (buried.copied && job !== null) await store.write(() => store.deliveries.copied(job));
     if (buried.kind === "no dead letter queue") throw new QueueTrouble("refused", buried.message, HOW_TO_BURY);
     throw this.#wrong(message.receipt, buried);
   }

@@ -39,11 +39,19 @@ export class Burials {
     this.#settings = settings;
   }
 
-  /** @param isCopied what an earlier try has told, and another process may remember */
-  async bury(message: ReceivedMessage, reason: string, isCopied: boolean): Promise<Buried> {
+  /**
+   * @param isCopied what an earlier try has told, and another process may remember
+   * @param onCopied the copy is there: waited for before the message is deleted
+   */
+  async bury(
+    message: ReceivedMessage,
+    reason: string,
+    isCopied: boolean,
+    onCopied: () => Promise<void>,
+  ): Promise<Buried> {
     const { id } = message;
     if (isCopied) this.#remember(id);
-    const burial = this.#after(this.#underway.get(id), message, reason);
+    const burial = this.#after(this.#underway.get(id), message, reason, onCopied);
     this.#underway.set(id, burial);
     try {
       return await burial;
@@ -52,12 +60,18 @@ export class Burials {
     }
   }
 
-  async #after(earlier: Promise<Buried> | undefined, message: ReceivedMessage, reason: string): Promise<Buried> {
+  async #after(
+    earlier: Promise<Buried> | undefined,
+    message: ReceivedMessage,
+    reason: string,
+    onCopied: () => Promise<void>,
+  ): Promise<Buried> {
     await earlier;
     if (!this.#copied.has(message.id)) {
       const failed = await this.#copy(message, reason);
       if (failed) return { ...failed, copied: false };
       this.#remember(message.id);
+      await onCopied();
     }
     return { ...(await this.#remover.remove(message.receipt)), copied: true };
   }

@@ -173,9 +173,15 @@ export class SqsConnection {
    * message, only deletes.
    *
    * @param isCopied for a process that did not see that try itself
+   * @param onCopied where that is remembered: waited for when the copy is there, before the delete
    */
-  bury(message: ReceivedMessage, reason: string, isCopied = false): Promise<Buried> {
-    return this.#burials.bury(message, reason, isCopied);
+  bury(
+    message: ReceivedMessage,
+    reason: string,
+    isCopied = false,
+    onCopied: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<Buried> {
+    return this.#burials.bury(message, reason, isCopied, onCopied);
   }
 
   /** Deletes what is still to be deleted, then breaks off whatever else is under way. */
