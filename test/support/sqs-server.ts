@@ -141,6 +141,12 @@ export class SqsServer implements AsyncDisposable {
     return [...ready, ...delayed];
   }
 
+  /** How many there are, whether they can be received now or not. */
+  async size(name: string): Promise<number> {
+    const { ready, delayed, inflight } = await this.#inspect(name);
+    return ready.length + delayed.length + inflight.length;
+  }
+
   /** What somebody has received. */
   async inFlight(name: string): Promise<Inspection["messages"]["inflight"]> {
     return (await this.#inspect(name)).inflight;
