@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { systemClock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -52,6 +53,27 @@ export class StopSignals {
   remove(): void {
     for (const [signal, handler] of this.#handlers) process.removeListener(signal, handler);
   }
+}
+
+/** A second signal after so many milliseconds means now; before that it is the same one, which several may send. */
+const SAME_STOP_MS = 2000;
+
+/**
+ * For what goes through many things one after the other.
+ *
+ * @param ask the first signal: no more of them
+ * @param breakOff a later one: not even the one in hand
+ */
+export function listenForStop(ask: () => void, breakOff: () => void): StopSignals {
+  const signals = new StopSignals();
+  let firstAt: number | null = null;
+  const stop = (): void => {
+    firstAt ??= systemClock.monotonic();
+    ask();
+    if (systemClock.monotonic() - firstAt > SAME_STOP_MS) breakOff();
+  };
+  signals.direct({ stop, finish: stop, standStill: () => {} });
+  return signals;
 }
 
 /** What stands for the signal where it cannot be seen itself. */

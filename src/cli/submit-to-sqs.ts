@@ -8,9 +8,10 @@ import type { Failure, Sent } from "../queue/sqs/outcome.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { connectTo } from "./queues.ts";
-import { outliveReaders, print, remark } from "./streams.ts";
+import { dieBy, exitCodeOf, listenForStop, type StopSignal } from "./stop-signals.ts";
+import { outliveReaders, print, printError, remark } from "./streams.ts";
 import { readLine } from "./submission/batch-line.ts";
-import { readLines } from "./submission/lines.ts";
+import { readLines, type BatchSource } from "./submission/lines.ts";
 import { newMessage, type Sending, type SentJob } from "./submission/message.ts";
 import { sendingProgress, type SendingProgress } from "./submission/sending-progress.ts";
 import { batchSource, oneRequest } from "./submission/sources.ts";
@@ -19,12 +20,14 @@ import { errorOfBatch, errorOfOne, type Unsent } from "./submission/unsent.ts";
 /** So many are sent before their ids are printed: a few batches for each of the lanes in which they go. */
 const TOLD_TOGETHER = 400;
 
-/** What is to be sent, in its order. */
+const NO_WAITING = "`wait` cannot be had on SQS: how a job ends is known in the store of the worker that runs it";
+
+/** What is to be sent of a batch, in its order. */
 interface Mail {
-  /** The name of a batch; null: it is one job, of the command line. */
-  readonly source: string | null;
+  /** The batch's name. */
+  readonly source: string;
   readonly jobs: readonly SentJob[];
-  /** The line of the batch that each of them is from. */
+  /** The line that each of them is from. */
   readonly lines: readonly number[];
 }
 
@@ -35,25 +38,21 @@ export async function submitToSqs(
   { definitions }: Configuration,
 ): Promise<number> {
   const { options } = invocation;
-  if (options.flag("wait")) {
-    throw usageError(
-      "`wait` cannot be had on SQS: how a job ends is known in the store of the worker that runs it",
-      "`reeve wait ID` there",
-    );
-  }
+  if (options.flag("wait")) throw usageError(NO_WAITING, "`reeve wait ID` there");
   const { isFifo } = parseQueueUrl(queue.url);
   const around = { definitions, environment: process.env, cwd: process.cwd(), newId, isFifo };
-  const mail = await mailOf(invocation, around);
-  if (!options.flag("quiet")) remarkOnUnknown(mail.jobs, around);
-  if (mail.jobs.length > 0) await sendMail(mail, queue, !options.flag("quiet"));
-  return EXIT.done;
+  const isQuiet = options.flag("quiet");
+  if (!options.has("batch")) {
+    const job = newMessage(await oneRequest(invocation), around);
+    if (!isQuiet) remarkOnUnknown([job], around);
+    return sendOne(job, queue);
+  }
+  const mail = readMail(await batchSource(invocation), around);
+  if (!isQuiet) remarkOnUnknown(mail.jobs, around);
+  return mail.jobs.length === 0 ? EXIT.done : sendBatch(mail, queue, !isQuiet);
 }
 
-async function mailOf(invocation: Invocation, around: Sending): Promise<Mail> {
-  if (!invocation.options.has("batch")) {
-    return { source: null, jobs: [newMessage(await oneRequest(invocation), around)], lines: [] };
-  }
-  const source = await batchSource(invocation);
+function readMail(source: BatchSource, around: Sending): Mail {
   const read = readLines(source, (text) => newMessage(readLine(text), around));
   return { source: source.name, jobs: read.map(({ value }) => value), lines: read.map(({ line }) => line) };
 }
@@ -66,48 +65,83 @@ function remarkOnUnknown(jobs: readonly SentJob[], { definitions }: Sending): vo
   }
 }
 
-async function sendMail(mail: Mail, queue: SqsQueueDefinition, mayShowProgress: boolean): Promise<void> {
+async function sendOne(job: SentJob, queue: SqsQueueDefinition): Promise<number> {
   const connection = await connectTo(queue);
-  outliveReaders();
-  const isLong = mail.jobs.length > TOLD_TOGETHER;
-  const progress = sendingProgress(mail.jobs.length, isLong && mayShowProgress);
   try {
-    const unsent = await sendAll(connection, mail.jobs, progress);
-    progress.end();
-    if (unsent.length === 0) return;
-    if (mail.source === null) throw errorOfOne(unsent, connection.address);
-    throw errorOfBatch(unsent, mail.source, mail.lines, lossOf(connection));
+    for (const outcome of await connection.send([job.message])) {
+      if (outcome.kind !== "ok") throw errorOfOne(job, outcome, connection.address);
+    }
   } finally {
     await connection.close();
   }
+  await print(`${job.id}\n`);
+  return EXIT.done;
 }
+
+/** A batch that is stopped by a signal has its last ids printed, and tells what was not sent. */
+async function sendBatch(
+  { source, jobs, lines }: Mail,
+  queue: SqsQueueDefinition,
+  mayShowProgress: boolean,
+): Promise<number> {
+  const connection = await connectTo(queue);
+  outliveReaders();
+  const progress = sendingProgress(jobs.length, mayShowProgress && jobs.length > TOLD_TOGETHER);
+  const signals = listenForStop(
+    () => {},
+    () => void connection.close(),
+  );
+  try {
+    const obstacle = (): Failure | null => (signals.stoppedBy ? stoppedBy(signals.stoppedBy) : lossOf(connection));
+    const unsent = await sendAll(connection, jobs, obstacle, progress);
+    progress.end();
+    if (unsent.length === 0) return EXIT.done;
+    const error = errorOfBatch(unsent, source, lines, lossOf(connection));
+    if (!signals.stoppedBy) throw error;
+    await printError(`reeve: ${error.message}\n`);
+    return exitCodeOf(signals.stoppedBy);
+  } finally {
+    await connection.close();
+    signals.remove();
+    if (signals.stoppedBy) dieBy(signals.stoppedBy);
+  }
+}
+
+const stoppedBy = (signal: StopSignal): Failure => ({
+  kind: "transient",
+  name: signal,
+  message: `stopped by ${signal}`,
+  hint: null,
+  unanswered: false,
+});
 
 /** Why the queue is out of reach: of the last batch that was tried, nothing could be sent. */
 const lossOf = ({ health }: SqsConnection): Failure | null => health.worst?.lastFailure?.failure ?? null;
 
-/** Prints the ids of those that have arrived, as they do. Gives the others. */
+/**
+ * Prints the ids of those that have arrived, as they do. Gives the others.
+ *
+ * @param obstacle why no more are to be tried; null: nothing is in the way
+ */
 async function sendAll(
   connection: SqsConnection,
   jobs: readonly SentJob[],
+  obstacle: () => Failure | null,
   progress: SendingProgress,
 ): Promise<Unsent[]> {
   const unsent: Unsent[] = [];
   for (let from = 0; from < jobs.length; from += TOLD_TOGETHER) {
     const some = jobs.slice(from, from + TOLD_TOGETHER);
-    const outcomes = await outcomesOf(connection, some);
+    const reason = obstacle();
+    const outcomes: Sent[] = reason
+      ? some.map(() => reason)
+      : await connection.send(some.map(({ message }) => message));
     const arrived = some.filter((_, index) => outcomes[index]?.kind === "ok");
     await print(arrived.map(({ id }) => `${id}\n`).join(""));
     for (const [index, outcome] of outcomes.entries()) {
-      const job = some[index];
-      if (job && outcome.kind !== "ok") unsent.push({ job, index: from + index, failure: outcome });
+      if (outcome.kind !== "ok") unsent.push({ index: from + index, failure: outcome });
     }
     progress.show(from + some.length - unsent.length);
   }
   return unsent;
-}
-
-/** Once the queue is out of reach, the rest would only wait for the same. */
-async function outcomesOf(connection: SqsConnection, jobs: readonly SentJob[]): Promise<Sent[]> {
-  const loss = lossOf(connection);
-  return loss ? jobs.map(() => loss) : connection.send(jobs.map(({ message }) => message));
 }

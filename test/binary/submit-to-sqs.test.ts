@@ -402,6 +402,23 @@ ${linesOf(others)}`,
     expect(await send(place, queue, ["--body", large])).toMatchObject({ code: 2, stdout: "" });
   });
 
+  test("a batch that is stopped tells what it has sent and what not, and ends by that signal", async () => {
+    await using place = new Place(form);
+    const queue = await server.createQueue();
+    place.write("jobs.ndjson", linesOf(Array.from({ length: 2000 }, (_, index) => ({ body: `${index}` }))));
+    server.proxy.decide = () => ({ delayMs: 40 });
+    const args = ["submit", "--queue", urlOf(queue), "--batch", "jobs.ndjson"];
+    const running = place.start(args, { environment: ENVIRONMENT });
+    await eventually("some are sent", () => running.stdout() !== "");
+    running.signal("SIGINT");
+    const { signal, stdout, stderr } = await running.ended;
+    expect(signal).toBe("SIGINT");
+    const ids = stdout.trim().split("\n");
+    expect(new Set(ids)).toEqual(new Set((await server.waiting(queue)).map((message) => String(idOf(message)))));
+    const left = `${2000 - ids.length} of 2000 messages were not sent:\n  jobs.ndjson:${ids.length + 1}-2000: stopped by SIGINT\n`;
+    expect(stderr).toBe(`reeve: ${left}`);
+  });
+
   test("of a long batch a terminal is told how far it has come, while the ids go to a file", async () => {
     await using place = new Place(form);
     const queue = await server.createQueue();

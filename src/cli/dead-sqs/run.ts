@@ -5,7 +5,7 @@ import { EXIT, unreachable, usageError } from "../../errors.ts";
 import type { Options } from "../invocation.ts";
 import type { ChosenQueue } from "../queues.ts";
 import { counted } from "../render/text.ts";
-import { dieBy, exitCodeOf, StopSignals } from "../stop-signals.ts";
+import { dieBy, exitCodeOf, listenForStop } from "../stop-signals.ts";
 import { remark } from "../streams.ts";
 import { choiceOf, filterOf, type Choice } from "./choice.ts";
 import type { Letter } from "./letter.ts";
@@ -17,9 +17,6 @@ import { lookThrough, purging, retrying, workThrough, type Fate, type Measure } 
 
 /** So many letters are listed unless it is said how many. */
 const LISTED = 100;
-
-/** A second signal after so many milliseconds means now; before that it is the same one, which several may send. */
-const SAME_STOP_MS = 2000;
 
 export type Action = "list" | "show" | "retry" | "purge";
 
@@ -41,7 +38,10 @@ export async function runOnSqs(
   const act = prepare(action, ids, options);
   const queues = await openQueues(definition, options, configuration);
   const stop = new AbortController();
-  const signals = listen(stop, queues);
+  const signals = listenForStop(
+    () => stop.abort(),
+    () => void queues.close(),
+  );
   try {
     const reading = new Reading(queues.letters, { clock: systemClock, random: Math.random });
     const code = await released(reading, () => act({ ...queues, reading, options, stop: stop.signal }));
@@ -51,18 +51,6 @@ export async function runOnSqs(
     signals.remove();
     if (signals.stoppedBy) dieBy(signals.stoppedBy);
   }
-}
-
-function listen(stop: AbortController, queues: LetterQueues): StopSignals {
-  const signals = new StopSignals();
-  let firstAt: number | null = null;
-  const ask = (): void => {
-    firstAt ??= systemClock.monotonic();
-    stop.abort();
-    if (systemClock.monotonic() - firstAt > SAME_STOP_MS) void queues.close();
-  };
-  signals.direct({ stop: ask, finish: ask, standStill: () => {} });
-  return signals;
 }
 
 async function released(reading: Reading, act: () => Promise<number>): Promise<number> {

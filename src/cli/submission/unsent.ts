@@ -3,18 +3,15 @@ import type { QueueAddress } from "../../queue/sqs/address.ts";
 import type { Failure } from "../../queue/sqs/outcome.ts";
 import type { SentJob } from "./message.ts";
 
-/** A job that did not arrive, as far as is known. */
+/** One of a batch that did not arrive, as far as is known. */
 export interface Unsent {
-  readonly job: SentJob;
   /** Its place among those that were to be sent. */
   readonly index: number;
   readonly failure: Failure;
 }
 
 /** What to tell of the one job of the command line. */
-export function errorOfOne([only]: readonly Unsent[], { isFifo }: QueueAddress): ReeveError {
-  if (!only) throw new Error("there is no job that was not sent");
-  const { failure, job } = only;
+export function errorOfOne(job: SentJob, failure: Failure, { isFifo }: QueueAddress): ReeveError {
   const hint = failure.hint ?? undefined;
   if (failure.kind === "refused") return usageError(failure.message, hint);
   if (!failure.unanswered) return unavailable(failure.message, hint);
