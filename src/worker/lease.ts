@@ -50,7 +50,10 @@ export class Lease {
   #beatAt: number;
   #underway: Promise<void> | null = null;
   #isTelling = false;
+  /** It is extended no more. */
   #isOver = false;
+  /** Its queue has said so. */
+  #isLost = false;
   #toldAt: number;
 
   constructor(options: LeaseOptions) {
@@ -66,14 +69,19 @@ export class Lease {
     return this.#options.message.job.seq;
   }
 
-  /** When to look at it next. */
+  /** When to look at it next: as long as a request is under way, no other can be made. */
   get dueAt(): number {
-    return Math.min(this.#beatAt, this.#giveUpAt);
+    return this.#underway ? this.#giveUpAt : Math.min(this.#beatAt, this.#giveUpAt);
   }
 
   /** Before its end as long as there is a tree to kill. */
   get #giveUpAt(): number {
     return this.#isTelling ? this.#until : this.#until - this.#options.endingMs - RESERVE_MS;
+  }
+
+  /** It may be another's by now: no request is made about it. */
+  get #isNotOurs(): boolean {
+    return this.#isLost || this.#options.clock.boottime() >= this.#until;
   }
 
   /** Sooner than asked for by up to a fifth, so that the beats of many messages do not fall together. */
@@ -111,19 +119,34 @@ export class Lease {
     const asked = clock.boottime();
     const { visibilityMs } = queue.terms;
     try {
-      const grantedMs = await queue.extend(this.#receipt, visibilityMs);
+      const grantedMs = await this.#withNewest((receipt) => queue.extend(receipt, visibilityMs));
       this.#until = asked + grantedMs;
       this.#beatAt = this.#nextBeat(asked);
       if (grantedMs < visibilityMs) this.#options.onLast();
-      this.#tell(`its message is ours for ${Math.round(grantedMs / 1000)} s more`, "lease extended");
+      this.#say(`its message is ours for ${Math.round(grantedMs / 1000)} s more`, "lease extended");
     } catch (error) {
       this.#beatAt = clock.boottime() + AGAIN_MS;
       if (error instanceof LeaseLost) this.#lose("the queue says that it is not ours any more", true);
-      else this.#tell(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
+      else this.#say(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
     }
   }
 
-  #tell(what: string, type: "lease extended" | "lease not extended"): void {
+  /** A receipt that became old while it was under way says nothing of the newer one. */
+  async #withNewest<T>(request: (receipt: string) => Promise<T>): Promise<T> {
+    for (;;) {
+      const receipt = this.#receipt;
+      try {
+        return await request(receipt);
+      } catch (error) {
+        if (!(error instanceof LeaseLost)) throw error;
+        if (receipt !== this.#receipt) continue;
+        this.#isLost = true;
+        throw error;
+      }
+    }
+  }
+
+  #say(what: string, type: "lease extended" | "lease not extended"): void {
     const { clock, emit, message } = this.#options;
     const now = clock.boottime();
     if (now - this.#toldAt < TELL_EVERY_MS) return;
@@ -140,42 +163,43 @@ export class Lease {
   /** Tells the queue what was decided, for as long as the lease can be kept. */
   async settle(verdict: Verdict): Promise<Told> {
     this.#isTelling = true;
-    try {
-      return await this.#settle(verdict);
-    } finally {
-      this.#isOver = true;
-    }
+    // What was given up so that its tree could be ended in time may be ours still.
+    this.#isOver = this.#isNotOurs;
+    const told = verdict.kind === "leave" ? ({ kind: "told" } as const) : await this.#settle(verdict);
+    this.#isOver ||= told.kind !== "failed";
+    return told;
   }
 
   async #settle(verdict: Verdict): Promise<Told> {
-    const { queue, clock } = this.#options;
-    if (verdict.kind === "leave") return { kind: "told" };
     for (;;) {
       try {
-        await this.#inTurn(() => tellOnce(queue, this.#receipt, verdict));
+        await this.#inTurn(() => this.#tell(verdict));
         return { kind: "told" };
       } catch (error) {
         if (error instanceof LeaseLost) return { kind: "lost" };
         if (!(error instanceof QueueTrouble)) throw error;
-        if (error.kind !== "transient" || this.#isOver) return { kind: "failed", trouble: error };
+        if (error.kind !== "transient") return { kind: "failed", trouble: error };
       }
       this.look();
-      await clock.sleep(TELL_AGAIN_MS);
-      if (this.#isOver) return { kind: "lost" };
+      await this.#options.clock.sleep(TELL_AGAIN_MS);
     }
+  }
+
+  /** A beat that was under way may have shown that there is nothing to tell. */
+  async #tell(verdict: Verdict): Promise<void> {
+    if (this.#isNotOurs) throw new LeaseLost(this.#receipt);
+    await this.#withNewest((receipt) => tellOnce(this.#options.queue, receipt, verdict));
   }
 
   /** Keeps the message from everybody for a last time: nobody could do anything with it. */
   async park(milliseconds: number): Promise<void> {
+    this.#isOver = true;
     try {
-      await this.#inTurn(() => this.#options.queue.extend(this.#receipt, milliseconds));
+      await this.#inTurn(async () => {
+        if (!this.#isNotOurs) await this.#withNewest((receipt) => this.#options.queue.extend(receipt, milliseconds));
+      });
     } catch (error) {
       if (!(error instanceof LeaseLost) && !(error instanceof QueueTrouble)) throw error;
     }
-  }
-
-  /** Nothing more is done about it. */
-  letGo(): void {
-    this.#isOver = true;
   }
 }

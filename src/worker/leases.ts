@@ -48,7 +48,6 @@ export class Leases {
 
   /** Its queue has been told, or cannot be. */
   drop(lease: Lease): void {
-    lease.letGo();
     this.#leases.delete(lease);
     if (this.#leases.size === 0) this.#rearm();
   }

@@ -8,6 +8,7 @@ interface Timer {
 /** Time that stands still until it is moved on. */
 export class FakeClock implements Clock {
   #now: number;
+  #sleptMs = 0;
   #timers: Timer[] = [];
   #soon: (() => void)[] = [];
 
@@ -24,7 +25,12 @@ export class FakeClock implements Clock {
   }
 
   boottime(): number {
-    return this.#now;
+    return this.#now + this.#sleptMs;
+  }
+
+  /** The machine sleeps: no timer sees it, and only the clock that runs on shows it. */
+  sleepOn(milliseconds: number): void {
+    this.#sleptMs += milliseconds;
   }
 
   after(milliseconds: number, callback: () => void): () => void {
