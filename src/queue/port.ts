@@ -41,6 +41,9 @@ export interface Request {
   readonly waitSeconds?: number;
 }
 
+/** What could not be buried is tried again so much later: its queue gives it out again for ever. */
+export const BURY_AGAIN_MS = 900_000;
+
 /** The lease of a queue elsewhere: a span of time. All in milliseconds. */
 export interface Terms {
   /** A message is ours for so long after it was received or extended. */

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import type { Routed, Router } from "../config/routing.ts";
-import type { Disposition } from "../store/deliveries.ts";
+import type { Arrival, Disposition } from "../store/deliveries.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { SUSPECT_FROM, type Message, type Request } from "./port.ts";
@@ -98,7 +98,7 @@ export class SqsIntake {
     }
     const { store, worker, clock, newId } = this.#options;
     const make = jobMaker(incoming, routed, this.#definitionOf(routed));
-    const what = store.deliveries.take(arrivalOf(received, this.#settings.url), make, {
+    const what = store.deliveries.take(this.#arrivalOf(received), make, {
       worker,
       now: clock.now(),
       newId,
@@ -129,6 +129,17 @@ export class SqsIntake {
     };
   }
 
+  #arrivalOf(message: ReceivedMessage): Arrival {
+    return {
+      queue: this.#settings.url,
+      messageId: message.id,
+      receipt: message.receipt,
+      jobId: jobIdOf(message),
+      receiveCount: message.receiveCount ?? 0,
+      isLast: this.#policy.isLast(message),
+    };
+  }
+
   #definitionOf(routed: Routed): Definition | null {
     if (routed.kind === "unroutable") return null;
     const { definitions, commandLine } = this.#options;
@@ -138,10 +149,3 @@ export class SqsIntake {
 
 const bodyDelayMs = ({ receiveCount }: ReceivedMessage): number =>
   Math.min(BODY_BACKOFF.capMs, BODY_BACKOFF.baseMs * 2 ** ((receiveCount ?? 1) - 1));
-
-const arrivalOf = (message: ReceivedMessage, queue: string) => ({
-  queue,
-  messageId: message.id,
-  receipt: message.receipt,
-  jobId: jobIdOf(message),
-});

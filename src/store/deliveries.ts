@@ -4,16 +4,16 @@ import { JOB_COLUMNS, type Job, type JobError } from "./job.ts";
 import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import { unreachable } from "../errors.ts";
 import type { Jobs } from "./jobs.ts";
+import { NewerReceipts, type NewerReceipt } from "./newer-receipts.ts";
 import { isFinal } from "./phases.ts";
 import type { Steering } from "./steering.ts";
 import type { NewJob, Submission } from "./submission.ts";
 
 /** A message that a queue elsewhere has delivered. */
-export interface Arrival {
+export interface Arrival extends NewerReceipt {
   /** The queue's URL. */
   readonly queue: string;
   readonly messageId: string;
-  readonly receipt: string;
   /** The id of its job, where it carries one. */
   readonly jobId: string | null;
 }
@@ -61,6 +61,7 @@ interface Grave {
 
 /** Messages of queues elsewhere, and the jobs that they are about. To be called within a transaction. */
 export class Deliveries {
+  readonly newerReceipts: NewerReceipts;
   readonly #database: StoreDatabase;
   readonly #jobs: Jobs;
   readonly #submission: Submission;
@@ -68,6 +69,7 @@ export class Deliveries {
   readonly #decisions: Decisions;
 
   constructor(database: StoreDatabase, jobs: Jobs, submission: Submission, steering: Steering, decisions: Decisions) {
+    this.newerReceipts = new NewerReceipts(database);
     this.#database = database;
     this.#jobs = jobs;
     this.#submission = submission;
@@ -123,7 +125,7 @@ export class Deliveries {
         return { kind: "keep back", id, why: "what is left of its last run may still be running" };
       case "EXECUTING":
       case "SUSPENDED":
-        this.#handOver(job, arrival);
+        this.newerReceipts.handOver(job, arrival);
         return { kind: "running", id };
       case "PENDING":
       case "HELD":
@@ -147,17 +149,8 @@ export class Deliveries {
   #claim(job: Job, { worker, now }: Claimant): Disposition {
     const claimed = this.#database.get<Job>(CLAIM, job.seq, worker, now);
     if (!claimed) throw new Error(`job ${job.id} cannot be claimed from ${job.phase}`);
-    this.handedOver(job.seq);
+    this.newerReceipts.handedOver(job.seq);
     return { kind: "run", job: claimed };
-  }
-
-  #handOver(job: Job, { receipt }: Arrival): void {
-    this.#database.run(
-      "INSERT OR REPLACE INTO newer_receipts(job, receipt, worker) VALUES(?, ?, ?)",
-      job.seq,
-      receipt,
-      job.worker,
-    );
   }
 
   /** The job that this message was before it was put into the queue anew; null: none that is known. */
@@ -184,15 +177,6 @@ export class Deliveries {
 
   #isTaken(id: string): boolean {
     return this.#jobs.byId(id) !== undefined || this.#isForgotten(id);
-  }
-
-  /** What has been given to this worker since it last looked: the newest receipts of what it runs. */
-  newerReceipts(worker: string): { readonly job: number; readonly receipt: string }[] {
-    return this.#database.all("SELECT job, receipt FROM newer_receipts WHERE worker = ?", worker);
-  }
-
-  handedOver(job: number): void {
-    this.#database.run("DELETE FROM newer_receipts WHERE job = ?", job);
   }
 
   /** The dead letters have a copy of it, and its message is still to be deleted. */

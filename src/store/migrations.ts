@@ -216,6 +216,8 @@ ALTER TABLE workers ADD COLUMN trouble TEXT;
 CREATE TABLE newer_receipts(
   job INTEGER PRIMARY KEY REFERENCES jobs(seq) ON DELETE CASCADE,
   receipt TEXT NOT NULL,
+  receive_count INTEGER NOT NULL,
+  is_last INTEGER NOT NULL,
   worker TEXT NOT NULL
 ) STRICT;
 `,

@@ -45,7 +45,7 @@ const TELL_AGAIN_MS = 500;
  */
 export class Lease {
   readonly #options: LeaseOptions;
-  #receipt: string;
+  #message: Message;
   #until: number;
   #beatAt: number;
   #underway: Promise<void> | null = null;
@@ -58,15 +58,15 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
-    this.#receipt = options.message.receipt;
+    this.#message = options.message;
     this.#until = options.message.leasedUntil;
     this.#toldAt = options.clock.boottime();
     this.#beatAt = this.#nextBeat(this.#until - options.queue.terms.visibilityMs);
   }
 
-  /** The row of the job that it is about. */
-  get job(): number {
-    return this.#options.message.job.seq;
+  /** As it came the last time. */
+  get message(): Message {
+    return this.#message;
   }
 
   /** When to look at it next: as long as a request is under way, no other can be made. */
@@ -134,12 +134,12 @@ export class Lease {
   /** A receipt that became old while it was under way says nothing of the newer one. */
   async #withNewest<T>(request: (receipt: string) => Promise<T>): Promise<T> {
     for (;;) {
-      const receipt = this.#receipt;
+      const receipt = this.#message.receipt;
       try {
         return await request(receipt);
       } catch (error) {
         if (!(error instanceof LeaseLost)) throw error;
-        if (receipt !== this.#receipt) continue;
+        if (receipt !== this.#message.receipt) continue;
         this.#isLost = true;
         throw error;
       }
@@ -147,17 +147,18 @@ export class Lease {
   }
 
   #say(what: string, type: "lease extended" | "lease not extended"): void {
-    const { clock, emit, message } = this.#options;
+    const { clock, emit } = this.#options;
+    const { job } = this.#message;
     const now = clock.boottime();
     if (now - this.#toldAt < TELL_EVERY_MS) return;
     this.#toldAt = now;
-    emit({ type, job: message.job.id, attempt: message.job.attempts, what });
+    emit({ type, job: job.id, attempt: job.attempts, what });
   }
 
   /** The message has come again: this receipt is the one that counts now. */
-  renew(receipt: string): void {
-    this.#options.queue.renew(this.#receipt, receipt);
-    this.#receipt = receipt;
+  renew(newer: Pick<Message, "receipt" | "receiveCount" | "isLast">): void {
+    this.#options.queue.renew(this.#message.receipt, newer.receipt);
+    this.#message = { ...this.#message, ...newer };
   }
 
   /** Tells the queue what was decided, for as long as the lease can be kept. */
@@ -187,7 +188,7 @@ export class Lease {
 
   /** A beat that was under way may have shown that there is nothing to tell. */
   async #tell(verdict: Verdict): Promise<void> {
-    if (this.#isNotOurs) throw new LeaseLost(this.#receipt);
+    if (this.#isNotOurs) throw new LeaseLost(this.#message.receipt);
     await this.#withNewest((receipt) => tellOnce(this.#options.queue, receipt, verdict));
   }
 

@@ -68,14 +68,14 @@ export class Leases {
   async takeNewerReceipts(worker: string): Promise<void> {
     const { store } = this.#ports;
     if (this.#leases.size === 0) return;
-    const newer = new Map(store.deliveries.newerReceipts(worker).map(({ job, receipt }) => [job, receipt]));
+    const newer = store.deliveries.newerReceipts.of(worker);
     if (newer.size === 0) return;
     for (const lease of this.#leases) {
-      const receipt = newer.get(lease.job);
-      if (receipt !== undefined) lease.renew(receipt);
+      const again = newer.get(lease.message.job.seq);
+      if (again) lease.renew(again);
     }
     await store.write(() => {
-      for (const job of newer.keys()) store.deliveries.handedOver(job);
+      for (const job of newer.keys()) store.deliveries.newerReceipts.handedOver(job);
     });
   }
 }

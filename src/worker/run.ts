@@ -41,6 +41,8 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   const outcome = owed
     ? notStarted({ kind: "not started", reason: owed.reason }, clock.now())
     : await perform(active, context);
+  // Which delivery was the last one is for the newest to say.
+  if (active.lease) await context.leases.takeNewerReceipts(context.worker);
   const judged = owed?.settlement ?? settle(active, outcome, context);
   const mustCleanUp = outcome.cleanUp?.outcome === "owed";
   const final = onItsQueue(active, mustCleanUp ? cleanUpFirst(judged) : judged);
@@ -102,8 +104,8 @@ function settle(active: ActiveJob, { ending, takings, left, cleanUp }: Outcome, 
   return foregroundOf(inputs) ? forItsProcess(seenGone) : seenGone;
 }
 
-function onItsQueue({ started: { queue, message, planned } }: ActiveJob, settlement: Settlement): Settlement {
-  return queue ? elsewhere(settlement, message, queue, planned.limits.backoffCapMs) : settlement;
+function onItsQueue({ started: { queue, planned }, lease }: ActiveJob, settlement: Settlement): Settlement {
+  return queue && lease ? elsewhere(settlement, lease.message, queue, planned.limits.backoffCapMs) : settlement;
 }
 
 function attemptEnd(active: ActiveJob, outcome: Outcome): AttemptEnd {

@@ -159,6 +159,9 @@ const RELEASE: Verdict = { kind: "release", delayMs: 5000 };
 const BURY: Verdict = { kind: "bury", reason: "exit code 1" };
 const VERDICTS = [ACKNOWLEDGE, RELEASE, BURY].map((verdict) => [verdict.kind, verdict] as const);
 
+/** The same message, delivered for the second and last time. */
+const AGAIN = { receipt: "receipt-2", receiveCount: 2, isLast: true };
+
 describe("a lease", () => {
   test("is extended at its interval for as long as the job runs, each time by the whole", async () => {
     const held = new Held();
@@ -310,7 +313,7 @@ describe("a message that comes again while it is run", () => {
   test("is settled and extended by its newest receipt from the next request on", async () => {
     const held = new Held();
     await held.live(20_000);
-    held.lease.renew("receipt-2");
+    held.lease.renew(AGAIN);
     await held.live(20_000);
     await held.settle(ACKNOWLEDGE);
     await held.answer("ok");
@@ -321,7 +324,7 @@ describe("a message that comes again while it is run", () => {
   test("is not lost because an extension by the old one was under way", async () => {
     const held = new Held();
     await held.clock.advance(20_000);
-    held.lease.renew("receipt-2");
+    held.lease.renew(AGAIN);
     await held.answer("lost");
     expect(held.queue.underway).toMatchObject({ verb: "extend", receipt: "receipt-2" });
     await held.answer("ok");
@@ -331,7 +334,7 @@ describe("a message that comes again while it is run", () => {
   test("is settled by the new one, if settling by the old one was under way", async () => {
     const held = new Held();
     await held.settle(RELEASE);
-    held.lease.renew("receipt-2");
+    held.lease.renew(AGAIN);
     await held.answer("lost");
     expect(held.queue.underway).toMatchObject({ verb: "release", receipt: "receipt-2" });
     await held.answer("ok");
