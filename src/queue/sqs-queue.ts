@@ -1,6 +1,14 @@
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import { messageOf, unreachable } from "../errors.ts";
-import { LeaseLost, QueueTrouble, type Message, type RemoteQueue, type Request, type Terms } from "./port.ts";
+import {
+  BURY_AGAIN_MS,
+  LeaseLost,
+  QueueTrouble,
+  type Message,
+  type RemoteQueue,
+  type Request,
+  type Terms,
+} from "./port.ts";
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
 import type { Failure } from "./sqs/outcome.ts";
@@ -92,9 +100,9 @@ export class SqsQueue implements RemoteQueue {
   async #answer(message: ReceivedMessage, what: NotRun): Promise<void> {
     switch (what.kind) {
       case "too many":
-        return this.#release(message, this.putBackMs);
+        return this.#putBack(message, this.putBackMs, "it came when it could not be started any more");
       case "keep back":
-        return this.#release(message, KEEP_BACK_MS);
+        return this.#putBack(message, KEEP_BACK_MS, what.why);
       case "left":
         return this.#options.warn(`message ${message.id} is left in ${this.name}: ${what.why}`);
       case "later":
@@ -107,7 +115,7 @@ export class SqsQueue implements RemoteQueue {
         return this.#acknowledge(message);
       case "bury": {
         const job = this.#options.store.jobs.byId(what.id)?.seq ?? null;
-        return this.#bury(message, job, what.reason, what.isCopied);
+        return this.#buryOrPark(message, job, what.reason, what.isCopied);
       }
       default:
         return unreachable(what);
@@ -173,11 +181,31 @@ export class SqsQueue implements RemoteQueue {
     if (removing) this.#tellBeside(removing, message);
   }
 
+  /** Of one that was not run. After the last delivery its queue would give it up without a reason. */
+  async #putBack(message: ReceivedMessage, delayMs: number, why: string): Promise<void> {
+    if (!this.#policy.isLast(message)) return this.#release(message, delayMs);
+    const reason = `${why}; delivery ${message.receiveCount} was the last that its queue allows`;
+    return this.#bury(message, null, reason, false);
+  }
+
   async #release(message: ReceivedMessage, delayMs: number): Promise<void> {
     const { connection, clock } = this.#options;
     const released = await connection.release(message, delayMs / 1000);
     if (released.kind !== "ok") throw this.#wrong(message.receipt, released);
     this.#dueAt = Math.max(this.#dueAt, clock.boottime() + delayMs);
+  }
+
+  /** Of one that was decided before. Where it cannot be buried it is not given out again and again. */
+  async #buryOrPark(message: ReceivedMessage, job: number | null, reason: string, isCopied: boolean): Promise<void> {
+    try {
+      await this.#bury(message, job, reason, isCopied);
+    } catch (error) {
+      const isForGood = error instanceof QueueTrouble && error.kind !== "transient";
+      if (isForGood && !this.#policy.isLast(message)) {
+        await this.#options.connection.extend(message, BURY_AGAIN_MS / 1000);
+      }
+      throw error;
+    }
   }
 
   /** That there is a copy is on disk before the message is deleted: the next try, whoever makes it, only deletes. */
