@@ -104,7 +104,7 @@ export class Polling {
     polled
       .then(
         (started) => this.#answered(poller, started, begun),
-        (error: unknown) => this.#failed(poller, error),
+        (error: unknown) => this.#failed(poller, error, begun),
       )
       .catch(this.#options.onFault);
   }
@@ -160,14 +160,15 @@ export class Polling {
     poller.toldAt = Number.NEGATIVE_INFINITY;
   }
 
-  #failed(poller: Poller, error: unknown): void {
+  #failed(poller: Poller, error: unknown, begun: number): void {
     const { clock, emit } = this.#options.ports;
     if (!(error instanceof QueueTrouble)) throw error;
     poller.underway -= 1;
     // It was broken off by us.
     if (this.#isClosed) return this.#options.ended(0);
     const now = clock.monotonic();
-    poller.failingSince ??= now;
+    // A queue that does not answer has been failing since it was asked.
+    poller.failingSince ??= begun;
     const forMs = poller.backoff.failed();
     poller.notBefore = now + forMs;
     if (poller.isEmpty === null) this.#mayBeUnreachable(poller, error, now - poller.failingSince);
