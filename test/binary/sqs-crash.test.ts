@@ -12,7 +12,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 /** A short lease, so that what a dead worker had is soon there again. */
 const shortLease = (place: SqsPlace, queue: string): string =>
-  `[worker]\nrecovery_interval = "200ms"\n[queues.main]\nurl = "${place.urlOf(queue)}"\nvisibility = "3s"\nbeat = "500ms"\nwait = "1s"\n`;
+  `[worker]\nrecovery_interval = "200ms"\n[queues.main]\nurl = "${place.urlOf(queue)}"\nvisibility = "4s"\nbeat = "500ms"\nwait = "1s"\n`;
 const SHORT = 'grace = "100ms"';
 
 const died = async (worker: Running): Promise<void> => {

@@ -74,6 +74,29 @@ export class SqsPlace extends Place {
   }
 }
 
+/** Another consumer of the same queue, which takes what it can get: gives what it got. */
+export class Thief implements AsyncDisposable {
+  readonly stolen: unknown[] = [];
+  #isOver = false;
+  readonly #ended: Promise<void>;
+
+  constructor(server: SqsServer, queue: string) {
+    this.#ended = this.#take(server, `${server.origin}/000000000000/${queue}`);
+  }
+
+  async #take(server: SqsServer, QueueUrl: string): Promise<void> {
+    while (!this.#isOver) {
+      const { Messages = [] } = await server.ask("ReceiveMessage", { QueueUrl, WaitTimeSeconds: 1 });
+      this.stolen.push(...[Messages].flat());
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await this.#ended;
+  }
+}
+
 /** Why a dead letter was given up. */
 export const reasonOf = ({ messageAttributes }: HeldMessage): unknown =>
   messageAttributes["reeve.reason"]?.["StringValue"];

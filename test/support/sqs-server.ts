@@ -43,7 +43,11 @@ interface Inspection {
   readonly messages: {
     readonly ready: readonly HeldMessage[];
     readonly delayed: readonly HeldMessage[];
-    readonly inflight: readonly { readonly message: HeldMessage; readonly visibilityDeadline: number }[];
+    readonly inflight: readonly {
+      readonly message: HeldMessage;
+      readonly receiptHandle: string;
+      readonly visibilityDeadline: number;
+    }[];
   };
 }
 
