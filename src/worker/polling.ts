@@ -24,6 +24,8 @@ export interface PollingOptions {
 
 /** Beside queues that have work an empty one is looked at so often, and not waited for. */
 const LOOK_EVERY_MS = 1000;
+/** With fewer slots than queues an empty one is waited for so long before it is another's turn. */
+const TURN_SECONDS = 1;
 /** What goes on failing is told again after so long. */
 const TELL_AGAIN_MS = 60_000;
 
@@ -38,7 +40,11 @@ class Poller {
   /** Whether the last answer had nothing; null: there was none yet. */
   isEmpty: boolean | null = null;
   notBefore = Number.NEGATIVE_INFINITY;
-  /** What it has had of the slots, by its weight: who has had least is next. */
+  /** Whether that was seen by a poll that waited: only such a one asks all servers that a queue is kept on. */
+  hasLooked = false;
+  /** When its last poll began. */
+  begun = Number.NEGATIVE_INFINITY;
+  /** What it has had of the slots, or may have by the polls that are under way, by its weight: who has least is next. */
   share = 0;
   failingSince: number | null = null;
   toldAt = Number.NEGATIVE_INFINITY;
@@ -48,6 +54,10 @@ class Poller {
     this.backoff = new Backoff(POLL_BACKOFF, random);
   }
 }
+
+const hasWork = ({ isEmpty }: Poller): boolean => isEmpty === false;
+
+const isBeingServed = (one: Poller): boolean => hasWork(one) && one.underway > 0 && one.failingSince === null;
 
 /**
  * Polls queues elsewhere for as many messages as can be started, and never more. An empty queue is waited for with one
@@ -68,24 +78,31 @@ export class Polling {
     return this.#pollers.some(({ underway }) => underway > 0);
   }
 
-  /** Whether each queue was polled, and had nothing the last time. */
+  /** Whether each queue had nothing when it was last looked at thoroughly. */
   get foundNothing(): boolean {
-    return this.#pollers.every(({ isEmpty }) => isEmpty === true);
+    return this.#pollers.every(({ isEmpty, hasLooked }) => isEmpty === true && hasLooked);
   }
 
   /** Starts as many polls as there are slots and work for. `mostSeconds`: none waits longer. */
   go(mostSeconds: number): void {
+    if (this.#isClosed) return;
     const now = this.#options.ports.clock.monotonic();
     for (const poller of this.#inTurn()) {
-      while (now >= poller.notBefore && poller.underway < poller.lanes && this.#options.room() > 0) {
-        this.#poll(poller, mostSeconds);
-      }
+      while (this.#mayPoll(poller, now)) this.#poll(poller, mostSeconds);
     }
     this.#wakeFor(now);
   }
 
+  /** What may be empty only wants a look, in turn; of those that have work the one first that has had least. */
   #inTurn(): Poller[] {
-    return this.#pollers.toSorted((a, b) => a.share - b.share);
+    const rank = (one: Poller): number => (hasWork(one) ? 1 : 0);
+    return this.#pollers.toSorted((a, b) => rank(a) - rank(b) || (hasWork(a) ? a.share - b.share : a.begun - b.begun));
+  }
+
+  #mayPoll(poller: Poller, now: number): boolean {
+    if (now < poller.notBefore || poller.underway >= poller.lanes || this.#options.room() <= 0) return false;
+    // Who has had more leaves the slots that come free to who has had less and is just being asked.
+    return !hasWork(poller) || !this.#pollers.some((one) => isBeingServed(one) && one.share < poller.share);
   }
 
   /** Those that are waiting for their time are looked at again then. */
@@ -98,54 +115,71 @@ export class Polling {
 
   #poll(poller: Poller, mostSeconds: number): void {
     const max = this.#mayTake(poller);
-    poller.underway += 1;
+    const waitSeconds = Math.min(mostSeconds, this.#waitSeconds);
     const begun = this.#options.ports.clock.monotonic();
-    const polled = this.#options.poll(poller.queue, max, Math.min(mostSeconds, this.#waitSeconds(poller)));
+    poller.underway += 1;
+    poller.begun = begun;
+    poller.share += max / poller.queue.weight;
+    const ended = (started: number): void => {
+      poller.underway -= 1;
+      poller.share -= (max - started) / poller.queue.weight;
+    };
+    const polled = this.#options.poll(poller.queue, max, waitSeconds);
     polled
       .then(
-        (started) => this.#answered(poller, started, begun),
-        (error: unknown) => this.#failed(poller, error, begun),
+        (started) => {
+          ended(started);
+          this.#answered(poller, started, { begun, waitSeconds });
+        },
+        (error: unknown) => {
+          ended(0);
+          this.#failed(poller, error, begun);
+        },
       )
       .catch(this.#options.onFault);
   }
 
-  /** All that is free, for a queue that is alone or has nobody beside it that wants some. */
+  /** All that is free, for a queue that has nobody beside it that wants some. One that is waited for keeps few from others. */
   #mayTake(poller: Poller): number {
     const room = Math.min(this.#options.room(), poller.queue.mostAtOnce);
     if (this.#pollers.length === 1) return room;
-    if (this.#isLongPoll(poller)) return 1;
-    const wanting = this.#pollers.filter((one) => one === poller || (one.isEmpty !== true && one.underway === 0));
+    if (this.#isIdle) return 1;
+    const now = this.#options.ports.clock.monotonic();
+    const wanting = this.#pollers.filter(
+      (one) => one === poller || (one.isEmpty !== true && one.underway === 0 && one.notBefore <= now),
+    );
     const weights = wanting.reduce((sum, { queue }) => sum + queue.weight, 0);
     return Math.max(1, Math.floor((room * poller.queue.weight) / weights));
   }
 
-  #isLongPoll(poller: Poller): boolean {
-    return this.#pollers.every((one) => one === poller || one.isEmpty === true);
+  /** Nothing is to be had: there is time to wait for something. */
+  get #isIdle(): boolean {
+    return this.#pollers.length === 1 || this.#pollers.every(({ isEmpty }) => isEmpty === true);
   }
 
-  #waitSeconds(poller: Poller): number {
-    if (this.#pollers.length === 1) return Number.POSITIVE_INFINITY;
-    if (!this.#isLongPoll(poller)) return 0;
+  get #waitSeconds(): number {
+    if (!this.#isIdle) return 0;
     // With fewer slots than queues they take turns.
-    return this.#pollers.length > this.#options.concurrency ? 1 : Number.POSITIVE_INFINITY;
+    const idle = this.#pollers.filter(({ underway }) => underway === 0).length;
+    return this.#pollers.length > 1 && this.#options.room() < idle ? TURN_SECONDS : Number.POSITIVE_INFINITY;
   }
 
-  #answered(poller: Poller, started: number, begun: number): void {
+  #answered(poller: Poller, started: number, { begun, waitSeconds }: { begun: number; waitSeconds: number }): void {
     const { queue } = poller;
-    poller.underway -= 1;
     this.#healed(poller);
+    const wasEmpty = poller.isEmpty === true;
     // A queue that was empty has saved up nothing.
-    if (poller.isEmpty !== false) poller.share = Math.max(poller.share, this.#leastShare());
+    if (!hasWork(poller)) poller.share = Math.max(poller.share, this.#leastShare());
     poller.isEmpty = started === 0;
-    poller.share += started / queue.weight;
+    poller.hasLooked = poller.isEmpty && waitSeconds >= TURN_SECONDS;
     poller.lanes = started === queue.mostAtOnce ? Math.min(poller.lanes * 2, this.#options.concurrency) : 1;
     // A poll that waited was a pause in itself; a server may also give its nothing at once.
-    if (started === 0) poller.notBefore = begun + LOOK_EVERY_MS;
+    if (started === 0 && (wasEmpty || !this.#isIdle)) poller.notBefore = begun + LOOK_EVERY_MS;
     this.#options.ended(started);
   }
 
   #leastShare(): number {
-    const busy = this.#pollers.filter(({ isEmpty }) => isEmpty === false);
+    const busy = this.#pollers.filter(hasWork);
     return busy.length === 0 ? 0 : Math.min(...busy.map(({ share }) => share));
   }
 
@@ -163,7 +197,6 @@ export class Polling {
   #failed(poller: Poller, error: unknown, begun: number): void {
     const { clock, emit } = this.#options.ports;
     if (!(error instanceof QueueTrouble)) throw error;
-    poller.underway -= 1;
     // It was broken off by us.
     if (this.#isClosed) return this.#options.ended(0);
     const now = clock.monotonic();
