@@ -147,8 +147,10 @@ export class SqsServer implements AsyncDisposable {
 
   /** How many there are, whether they can be received now or not. */
   async size(name: string): Promise<number> {
-    const { ready, delayed, inflight } = await this.#inspect(name);
-    return ready.length + delayed.length + inflight.length;
+    const QueueUrl = `${this.origin}/000000000000/${name}`;
+    const { Attributes } = await this.ask("GetQueueAttributes", { QueueUrl, AttributeNames: ["All"] });
+    const counts = Object.entries(Object(Attributes)).filter(([key]) => key.startsWith("ApproximateNumberOfMessages"));
+    return counts.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   /** What somebody has received. */
