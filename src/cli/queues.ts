@@ -3,7 +3,7 @@ import type { Configuration } from "../config/definition.ts";
 import { DEFAULT_SQS_QUEUE, type SqsQueueDefinition } from "../config/queue-definition.ts";
 import { suggestion } from "../config/wording.ts";
 import { usageError } from "../errors.ts";
-import type { SqsConnection } from "../queue/sqs/connection.ts";
+import type { ConnectionSettings, SqsConnection } from "../queue/sqs/connection.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Options } from "./invocation.ts";
 import { remark } from "./streams.ts";
@@ -45,10 +45,17 @@ export function chosenQueue(
 export async function connectTo(
   { url, region, endpoint }: SqsQueueDefinition,
   warn: (what: string) => void = remark,
+  more: Pick<ConnectionSettings, "flushDelayMs"> = {},
 ): Promise<SqsConnection> {
   const { connect } = await import("../queue/sqs/connection.ts");
   return connect(
-    { url, environment: process.env, ...(region !== null && { region }), ...(endpoint !== null && { endpoint }) },
+    {
+      ...more,
+      url,
+      environment: process.env,
+      ...(region !== null && { region }),
+      ...(endpoint !== null && { endpoint }),
+    },
     { runtime, clock: systemClock, random: Math.random, warn },
   );
 }

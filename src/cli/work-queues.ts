@@ -1,6 +1,7 @@
 import { systemClock } from "../clock.ts";
 import { COMMAND_LINE, DEFAULT_LIMITS, type Configuration, type Definition } from "../config/definition.ts";
 import { leaseProblem } from "../config/lease.ts";
+import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import { templateProblems } from "../config/problems.ts";
 import { Router } from "../config/routing.ts";
@@ -108,6 +109,12 @@ export interface OpenQueues {
   readonly warn: (what: string) => void;
 }
 
+/** Deletes go ten to a request where so many come within this time; the lease is kept meanwhile. */
+const MOST_FLUSH_DELAY_MS = 1000;
+
+/** A small part of the lease. */
+const flushDelayMs = ({ visibilityMs }: SqsQueueDefinition): number => Math.min(MOST_FLUSH_DELAY_MS, visibilityMs / 30);
+
 /** Makes the queues. What SQS needs is loaded only when one is there. */
 export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues): Promise<Queue[]> {
   return Promise.all(
@@ -117,7 +124,7 @@ export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues):
       const named = new Map([...definitions].filter(([name]) => name !== COMMAND_LINE));
       const router = new Router({ definitions: named, commandLine, job: definition.job, extra });
       const { SqsQueue } = await import("../queue/sqs-queue.ts");
-      const connection = await connectTo(definition, warn);
+      const connection = await connectTo(definition, warn, { flushDelayMs: flushDelayMs(definition) });
       return new SqsQueue({
         connection,
         definition,

@@ -95,6 +95,8 @@ export interface RemoteQueue extends Queue {
   readonly putBackMs: number;
   /** The message has come again: this receipt is the one that counts now. */
   renew(receipt: string, newer: string): void;
+  /** Whether what it is told goes out at once: until then it may wait a moment for what could go along. */
+  hurry(isWanted: boolean): void;
   /** Breaks off what is under way, after what is still to be told has been told. */
   close(): Promise<void>;
 }

@@ -30,6 +30,7 @@ interface Held {
 
 /** A message that could not be run now is looked at again after so long. */
 const KEEP_BACK_MS = 30_000;
+const HOW_TO_BURY = "give the queue a redrive policy, or set on_exhausted";
 
 /**
  * Messages of an SQS queue, as jobs of this store. What it says of one store holds: a message that is being run here,
@@ -138,6 +139,10 @@ export class SqsQueue implements RemoteQueue {
     this.#held.set(newer, { ...held, message: { ...held.message, receipt: newer, receivedAt } });
   }
 
+  hurry(isWanted: boolean): void {
+    this.#options.connection.hurry(isWanted);
+  }
+
   async extend(receipt: string, milliseconds: number): Promise<number> {
     const { message } = this.#get(receipt);
     const limitMs = Math.min(milliseconds / 2, 10_000);
@@ -240,8 +245,6 @@ export class SqsQueue implements RemoteQueue {
     await this.#options.connection.close();
   }
 }
-
-const HOW_TO_BURY = "give the queue a redrive policy, or set on_exhausted";
 
 const troubleOf = ({ kind, message, hint }: Failure): QueueTrouble =>
   new QueueTrouble(kind === "lease lost" ? "refused" : kind, message, hint);

@@ -6,7 +6,7 @@ import { ActiveJob, type Started } from "./active-job.ts";
 import { admit } from "./admission.ts";
 import { adopt, type Outlived } from "./adoption.ts";
 import { Alone } from "./alone.ts";
-import { countedAs, isMissingProgram, isShortOfResources } from "./ending.ts";
+import { countedAs } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
 import type { Leases } from "./leases.ts";
 import type { Planner } from "./plan.ts";
@@ -15,6 +15,7 @@ import { Steering } from "./steering.ts";
 import type { Stop } from "./stop.ts";
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { run, type RunContext } from "./run.ts";
+import { ShortJobs } from "./short-jobs.ts";
 import type { Outcome } from "./supervise.ts";
 
 export interface DispatcherOptions {
@@ -42,6 +43,7 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly steering: Steering;
   readonly counts: JobCounts = { completed: 0, failed: 0, putBack: 0 };
+  readonly shortJobs: ShortJobs;
   readonly #options: DispatcherOptions;
   readonly #context: RunContext;
   readonly #pauses: Pauses;
@@ -55,6 +57,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.steering = new Steering(this.#active, options);
+    this.shortJobs = new ShortJobs(this.#active, options.ports.clock);
     this.#free = [...options.slots];
     this.#pauses = new Pauses(options.ports, options.poke);
     this.#alone = new Alone(this.#active);
@@ -94,6 +97,10 @@ export class Dispatcher {
   /** Whether all jobs that may be started have been. */
   get isExhausted(): boolean {
     return this.#mayStart() <= 0;
+  }
+
+  get takesNoMore(): boolean {
+    return this.isExhausted || this.#options.stop.isClosing;
   }
 
   /** Claims from the store's own queue until no slot is free or nothing is there. Gives whether anything was started. */
@@ -212,14 +219,11 @@ export class Dispatcher {
   #vacate(active: ActiveJob, outcome: Outcome): void {
     const { started } = active;
     this.#active.delete(active);
+    this.shortJobs.ended(active);
     this.#alone.look();
     const isInUse = outcome.left !== null || outcome.isLeft;
     if (!started.outlives) this.#free = [...this.#free, isInUse ? this.#options.newSlot() : started.slot];
-    const { definition } = started.job;
-    const isAwaited = this.#options.stays && definition !== null;
-    if (isShortOfResources(outcome.ending)) this.#pauses.takeNothing(outcome.ending);
-    else if (isAwaited && isMissingProgram(outcome.ending)) this.#pauses.pause(definition, outcome.ending);
-    else this.#pauses.worked(definition);
+    this.#pauses.ended(started.job.definition, outcome.ending, this.#options.stays);
     this.#options.poke();
   }
 

@@ -45,6 +45,8 @@ export class Intake {
       concurrency: settings.concurrency,
       connectTimeoutMs: settings.connectTimeoutMs,
       room: () => (options.isReady() ? dispatcher.room : 0),
+      endWithin: (milliseconds: number) => dispatcher.shortJobs.endWithin(milliseconds),
+      takesNoMore: () => dispatcher.takesNoMore,
       poll: dispatcher.poll.bind(dispatcher),
       ended: (started: number) => this.#ended(started > 0),
       onHealth: (trouble: string | null) => this.#tell(trouble),

@@ -1,5 +1,6 @@
 import { describeEnding } from "../store/endings.ts";
 import type { Ending } from "../store/job.ts";
+import { isMissingProgram, isShortOfResources } from "./ending.ts";
 import type { Ports } from "./ports.ts";
 
 const FIRST_MS = 1000;
@@ -24,6 +25,13 @@ export class Pauses {
 
   get takesNothing(): boolean {
     return this.#nothing;
+  }
+
+  /** `stays`: this worker can wait for a program to be installed. */
+  ended(definition: string | null, ending: Ending, stays: boolean): void {
+    if (isShortOfResources(ending)) this.takeNothing(ending);
+    else if (stays && definition !== null && isMissingProgram(ending)) this.pause(definition, ending);
+    else this.worked(definition);
   }
 
   pause(definition: string, ending: Ending): void {

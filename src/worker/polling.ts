@@ -1,6 +1,7 @@
 import { Backoff, POLL_BACKOFF } from "../queue/backoff.ts";
 import { QueueTrouble, type RemoteQueue } from "../queue/port.ts";
 import { unavailable, type ReeveError } from "../errors.ts";
+import { Gathering } from "./gathering.ts";
 import type { Ports } from "./ports.ts";
 
 export interface PollingOptions {
@@ -11,6 +12,10 @@ export interface PollingOptions {
   readonly connectTimeoutMs: number;
   /** Slots that messages could be put into now. */
   readonly room: () => number;
+  /** Whether more slots are likely to be free within so many milliseconds. */
+  readonly endWithin: (milliseconds: number) => boolean;
+  /** Whether nothing is started any more. */
+  readonly takesNoMore: () => boolean;
   /** Polls with so many slots set aside; gives how many jobs were started. */
   readonly poll: (queue: RemoteQueue, max: number, waitSeconds: number) => Promise<number>;
   /** A poll has ended. */
@@ -29,10 +34,17 @@ const TURN_SECONDS = 1;
 /** What goes on failing is told again after so long. */
 const TELL_AGAIN_MS = 60_000;
 
+interface Asked {
+  readonly max: number;
+  readonly begun: number;
+  readonly waitSeconds: number;
+}
+
 /** One queue, as it is polled. */
 class Poller {
   readonly queue: RemoteQueue;
   readonly backoff: Backoff;
+  readonly gathering = new Gathering();
   /** Polls under way. */
   underway = 0;
   /** Polls that may be under way together: more when each brings all it can, one when there is nothing. */
@@ -88,7 +100,8 @@ export class Polling {
     if (this.#isClosed) return;
     const now = this.#options.ports.clock.monotonic();
     for (const poller of this.#inTurn()) {
-      while (this.#mayPoll(poller, now)) this.#poll(poller, mostSeconds);
+      while (this.#mayPoll(poller, now) && !this.#gathers(poller, now)) this.#poll(poller, mostSeconds);
+      poller.queue.hurry(poller.isEmpty === true || this.#options.takesNoMore());
     }
     this.#wakeFor(now);
   }
@@ -105,12 +118,17 @@ export class Polling {
     return !hasWork(poller) || !this.#pollers.some((one) => isBeingServed(one) && one.share < poller.share);
   }
 
+  #gathers({ queue, gathering }: Poller, now: number): boolean {
+    return gathering.goesOn(now, this.#options.room() < queue.mostAtOnce ? this.#options.endWithin : () => false);
+  }
+
   /** Those that are waiting for their time are looked at again then. */
   #wakeFor(now: number): void {
     this.#cancel();
-    const waiting = this.#pollers.filter(({ notBefore }) => notBefore > now).map(({ notBefore }) => notBefore);
-    if (waiting.length === 0) return;
-    this.#cancel = this.#options.ports.clock.after(Math.min(...waiting) - now, () => this.#options.ended(0));
+    const waiting = this.#pollers.flatMap(({ notBefore, gathering }) => [notBefore, gathering.until]);
+    const next = Math.min(...waiting.filter((time) => time > now));
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#cancel = this.#options.ports.clock.after(next - now, () => this.#options.ended(0));
   }
 
   #poll(poller: Poller, mostSeconds: number): void {
@@ -129,7 +147,7 @@ export class Polling {
       .then(
         (started) => {
           ended(started);
-          this.#answered(poller, started, { begun, waitSeconds });
+          this.#answered(poller, started, { max, begun, waitSeconds });
         },
         (error: unknown) => {
           ended(0);
@@ -164,8 +182,9 @@ export class Polling {
     return this.#pollers.length > 1 && this.#options.room() < idle ? TURN_SECONDS : Number.POSITIVE_INFINITY;
   }
 
-  #answered(poller: Poller, started: number, { begun, waitSeconds }: { begun: number; waitSeconds: number }): void {
+  #answered(poller: Poller, started: number, { max, begun, waitSeconds }: Asked): void {
     const { queue } = poller;
+    poller.gathering.answered(started, max, this.#options.ports.clock.monotonic() - begun);
     this.#healed(poller);
     const wasEmpty = poller.isEmpty === true;
     // A queue that was empty has saved up nothing.

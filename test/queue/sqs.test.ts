@@ -198,6 +198,34 @@ describe("a batcher", () => {
     expect(clock.waits).toEqual([]);
   });
 
+  test("in a hurry sends what waits, and waits no more until the hurry is over", async () => {
+    const clock = new FakeClock(0);
+    const sent: { at: number; size: number }[] = [];
+    const batcher = new Batcher<number, number>(
+      async (items) => {
+        sent.push({ at: clock.now(), size: items.length });
+        return [...items];
+      },
+      1000,
+      clock,
+    );
+    void batcher.add(1);
+    await clock.advance(10);
+    batcher.hurry(true);
+    expect(sent).toEqual([{ at: 10, size: 1 }]);
+    void batcher.add(2);
+    void batcher.add(3);
+    await clock.advance(0);
+    expect(sent[1]).toEqual({ at: 10, size: 2 });
+    batcher.hurry(false);
+    void batcher.add(4);
+    await clock.advance(999);
+    expect(sent.length).toBe(2);
+    await clock.advance(1);
+    expect(sent[2]).toEqual({ at: 1010, size: 1 });
+    expect(clock.waits).toEqual([]);
+  });
+
   test("a batch that throws fails for each of its items, and not for the next", async () => {
     const clock = new FakeClock(0);
     let batches = 0;

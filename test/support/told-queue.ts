@@ -48,6 +48,9 @@ export class ToldQueue implements RemoteQueue {
     this.terms = settings.terms ?? { visibilityMs: 60_000, beatMs: 20_000 };
   }
 
+  /** It waits for nothing. */
+  hurry(): void {}
+
   get underway(): Asked | null {
     return this.#underway?.asked ?? null;
   }

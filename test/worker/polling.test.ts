@@ -92,6 +92,8 @@ class World {
       concurrency,
       connectTimeoutMs: 60_000,
       room: () => this.room,
+      endWithin: () => false,
+      takesNoMore: () => false,
       poll: (queue, max, waitSeconds) => this.#poll(queue, max, waitSeconds),
       ended: () => queueMicrotask(this.go),
       onHealth: (trouble) => this.health.push(trouble),

@@ -62,6 +62,7 @@ export class Batcher<I, O> {
   readonly #process: (items: readonly I[]) => Promise<readonly O[]>;
   readonly #delayMs: number;
   readonly #clock: Clock;
+  #hurries = false;
   #waiting: Waiting<I, O>[] = [];
   #cancel: () => void = () => {};
   readonly #underway = new Set<Promise<void>>();
@@ -77,8 +78,19 @@ export class Batcher<I, O> {
     const { promise, resolve, reject } = Promise.withResolvers<O>();
     this.#waiting.push({ item, settle: resolve, fail: reject });
     if (this.#waiting.length >= MAX_ENTRIES) this.flush();
-    else if (this.#waiting.length === 1) this.#cancel = this.#clock.after(this.#delayMs, () => this.flush());
+    else if (this.#waiting.length === 1) this.#cancel = this.#clock.after(this.#patienceMs, () => this.flush());
     return promise;
+  }
+
+  /** In a hurry there is none: only what is asked for in the same moment goes together. */
+  get #patienceMs(): number {
+    return this.#hurries ? 0 : this.#delayMs;
+  }
+
+  /** Whether nothing more is to come that would be worth waiting for. */
+  hurry(isWanted: boolean): void {
+    if (isWanted && !this.#hurries) this.flush();
+    this.#hurries = isWanted;
   }
 
   /** Sends what waits. */

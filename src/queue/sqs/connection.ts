@@ -17,7 +17,7 @@ import { Visibility } from "./visibility.ts";
 export interface ConnectionSettings extends ClientSettings {
   /** The queue's URL. */
   readonly url: string;
-  /** For how long a delete may wait for others to go with, in milliseconds: 20. */
+  /** For how long a delete may wait for others to go with, in milliseconds: 20. On a FIFO queue it never does. */
   readonly flushDelayMs?: number;
   /** What one call may take, with all its tries, in milliseconds: 10 000. A poll's is its wait and `pollMarginMs`. */
   readonly callLimitMs?: number;
@@ -89,7 +89,8 @@ export class SqsConnection {
     this.#given = settings;
     this.#receiver = new Receiver(requests, { ...all, marginMs: pollMarginMs });
     this.#visibility = new Visibility(requests, all);
-    this.#remover = new Remover(requests, { ...all, flushDelayMs });
+    // There a delete lets the next message of its group come.
+    this.#remover = new Remover(requests, { ...all, flushDelayMs: address.isFifo ? 0 : flushDelayMs });
     this.#burials = new Burials(requests, this.#remover, all);
   }
 
@@ -155,6 +156,11 @@ export class SqsConnection {
    */
   remove(receipt: string): Promise<Settled> {
     return this.#remover.remove(receipt);
+  }
+
+  /** Whether deletes go at once from now on, and those that wait now: no more are to come that could go with them. */
+  hurry(isWanted: boolean): void {
+    this.#remover.hurry(isWanted);
   }
 
   /** The message can be received again after so many seconds, cut so that the 12 hours since its receipt hold. */

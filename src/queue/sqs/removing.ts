@@ -30,6 +30,10 @@ export class Remover {
     return this.#batcher.add(receipt);
   }
 
+  hurry(isWanted: boolean): void {
+    this.#batcher.hurry(isWanted);
+  }
+
   drain(): Promise<void> {
     return this.#batcher.drain();
   }

@@ -204,6 +204,18 @@ export const SETTLING: readonly SqsCase[] = [
     assert.equal((await connection.remove(message.receipt)).kind, "transient");
     assert.equal(connection.health.requests.length, 3);
   }),
+  promise("on a FIFO queue, and in a hurry, no delete waits for others", async (server) => {
+    const standard = await server.createQueue();
+    const fifo = await server.createQueue({ FifoQueue: "true", ContentBasedDeduplication: "true" });
+    for (const name of [standard, fifo]) {
+      const connection = await server.connect(name, { flushDelayMs: 3_600_000 });
+      await connection.send([{ body: "one", ...(name === fifo && { groupId: "a" }) }]);
+      const deleted = connection.remove((await receiveOne(connection)).receipt);
+      if (name === standard) connection.hurry(true);
+      assert.deepEqual(await within("it is deleted", deleted), { kind: "ok" });
+    }
+  }),
+
   promise("deletes that wait are sent before the connection closes", async (server) => {
     const { name, connection, messages } = await withMessages(server, 3);
     const removing = messages.map(({ receipt }) => connection.remove(receipt));
