@@ -58,13 +58,14 @@ forEachForm("a message of SQS", (form) => {
     const idOf = (kind: string): string => existing(ids.get(kind));
 
     const worker = await place.worker(["--concurrency", "8"]);
+    // First of all: it is given out again after two seconds.
+    await place.reaches(idOf("aborted-later"), "QUEUED");
+    await place.ok("abort", "--no-wait", idOf("aborted-later"));
     await worker.says("jobs of missing wait for 1 s");
     place.write("missing", '#!/bin/sh\necho "$REEVE_ATTEMPT $REEVE_RECEIVE_COUNT" >> missing.ran\n', 0o755);
     await place.reaches(idOf("aborted"), "EXECUTING");
     await place.file("aborted");
     await place.ok("abort", idOf("aborted"));
-    await place.reaches(idOf("aborted-later"), "QUEUED");
-    await place.ok("abort", "--no-wait", idOf("aborted-later"));
     await place.emptied(queue);
 
     const ran = (kind: string): string => place.lines(kind).join(", ");
