@@ -98,6 +98,10 @@ test("short jobs that run are waited for, so that one poll asks for all their sl
     { at: 0, max: 4 },
     { at: ROUND_TRIP_MS + 10, max: 4 },
   ]);
+  bench.jobsAreShort = true;
+  await bench.answer(4, 3 * ROUND_TRIP_MS);
+  bench.free(1);
+  expect(bench.polls.length).toBe(2);
 });
 
 test("jobs that turn out to be long are waited for no longer than two polls take", async () => {
