@@ -14,9 +14,13 @@ export interface QueueHarness {
   readonly other: Queue;
   /** Whether messages have priorities. */
   readonly hasPriorities: boolean;
+  /** Whether a body may hold this byte. */
+  mayHold(byte: number): boolean;
   /** Gives the message's id. */
   send(message: Sent): Promise<string>;
   bodyOf(message: Message): Uint8Array | null;
+  /** Whether nothing is left, looked at as thoroughly as it takes to know. */
+  isDrained(): Promise<boolean>;
   /** Lets time pass for this queue. */
   advance(milliseconds: number): Promise<void>;
   close(): Promise<void>;
@@ -69,13 +73,14 @@ function promise(name: string, run: (harness: QueueHarness) => Promise<void>): Q
 }
 
 const RECEIVING: readonly QueueCase[] = [
-  promise("nothing there is no error", async ({ queue }) => {
+  promise("nothing there is no error", async ({ queue, isDrained }) => {
     assert.deepEqual(await receive(queue), []);
-    assert.equal(queue.isDrained(), true);
+    assert.equal(await isDrained(), true);
     assert.equal(queue.nextDue(), null);
   }),
-  promise("a message is received with its id, its body and a first receive count", async ({ queue, send, bodyOf }) => {
-    const body = Uint8Array.from({ length: 256 }, (_, byte) => byte % 128);
+  promise("a message is received with its id, its body and a first receive count", async (harness) => {
+    const { queue, send, bodyOf, mayHold } = harness;
+    const body = Uint8Array.from(Array.from({ length: 128 }, (_, byte) => byte).filter(mayHold));
     const id = await send({ body });
     const message = await receiveOne(queue);
     assert.equal(message.id, id);
@@ -145,21 +150,21 @@ const SETTLING: readonly QueueCase[] = [
     assert.equal(await isEmpty(other), true);
     await queue.acknowledge(receipt);
   }),
-  promise("an acknowledged message never comes back", async ({ queue, other, send, advance }) => {
+  promise("an acknowledged message never comes back", async ({ queue, other, send, advance, isDrained }) => {
     await send({ body: bytes("a") });
     await queue.acknowledge((await receiveOne(queue)).receipt);
     await advance(DAY_MS);
     assert.equal(await isEmpty(queue), true);
     assert.equal(await isEmpty(other), true);
-    assert.equal(queue.isDrained(), true);
+    assert.equal(await isDrained(), true);
   }),
-  promise("a buried message is not received again", async ({ queue, other, send, advance }) => {
+  promise("a buried message is not received again", async ({ queue, other, send, advance, isDrained }) => {
     await send({ body: bytes("a") });
     await queue.bury((await receiveOne(queue)).receipt, "it cannot be read");
     await advance(DAY_MS);
     assert.equal(await isEmpty(queue), true);
     assert.equal(await isEmpty(other), true);
-    assert.equal(queue.isDrained(), true);
+    assert.equal(await isDrained(), true);
   }),
   promise("a message released without delay is there again at once, for whoever comes", async (harness) => {
     const { queue, other, send } = harness;
@@ -167,16 +172,19 @@ const SETTLING: readonly QueueCase[] = [
     await queue.release((await receiveOne(queue)).receipt, 0);
     assert.equal((await receiveOne(other)).id, id);
   }),
-  promise("a message released with a delay is there after it, not before", async ({ queue, send, advance }) => {
-    const id = await send({ body: bytes("a") });
-    await queue.release((await receiveOne(queue)).receipt, MINUTE_MS);
-    assert.equal(await isEmpty(queue), true);
-    assert.equal(queue.isDrained(), false);
-    await advance(MINUTE_MS - 1000);
-    assert.equal(await isEmpty(queue), true);
-    await advance(1000);
-    assert.equal((await receiveOne(queue)).id, id);
-  }),
+  promise(
+    "a message released with a delay is there after it, not before",
+    async ({ queue, send, advance, isDrained }) => {
+      const id = await send({ body: bytes("a") });
+      await queue.release((await receiveOne(queue)).receipt, MINUTE_MS);
+      assert.equal(await isEmpty(queue), true);
+      assert.equal(await isDrained(), false);
+      await advance(MINUTE_MS - 10_000);
+      assert.equal(await isEmpty(queue), true);
+      await advance(10_000);
+      assert.equal((await receiveOne(queue)).id, id);
+    },
+  ),
   promise("each delivery counts, and has a receipt and the whole body of its own", async (harness) => {
     const { queue, send, bodyOf } = harness;
     const id = await send({ body: bytes("the body ☃") });

@@ -24,11 +24,14 @@ export async function sqliteHarness(): Promise<SqliteHarness> {
     const [id = ""] = await store.write(() => store.submission.submit([newJob(fields)], now));
     return existing(store.jobs.byId(id));
   };
+  const queue = new SqliteQueue(store, "worker-1", clock);
   return {
     at,
-    queue: new SqliteQueue(store, "worker-1", clock),
+    queue,
     other: new SqliteQueue(at.another(), "worker-2", clock),
     hasPriorities: true,
+    mayHold: () => true,
+    isDrained: async () => queue.isDrained(),
     now: clock,
     submit,
     job: ({ id }) => existing(store.jobs.byId(id)),
