@@ -33,7 +33,8 @@ function putBack(settlement: Settlement, { putBackMs }: RemoteQueue): Settlement
 }
 
 function givenUp(settlement: Settlement, { ifGivenUp }: Message, capMs: number): Settlement {
-  const isExhausted = settlement.counts !== "nothing";
+  // What must not be run again is no matter of how often it was tried.
+  const isExhausted = settlement.counts !== "nothing" && settlement.error?.type !== "fatal";
   switch (ifGivenUp) {
     case "bury":
       return settlement;

@@ -148,7 +148,7 @@ function buried(facts: Facts, type: JobError["type"]): Settlement {
 export function judgeStuck(settlement: Settlement, left: string): Settlement {
   if (settlement.phase !== "QUEUED") {
     const error = settlement.error ?? { message: "the job ended", type: "transient" };
-    return { ...settlement, error: { ...error, message: `${error.message}; ${left}` } };
+    return { ...settlement, error: { ...error, message: `${error.message}; ${left}`, type: "fatal" } };
   }
   const error: JobError = { message: left, type: "fatal", hint: "end them by hand, then `reeve retry`" };
   return { phase: "ERROR", verdict: { kind: "bury", reason: left }, counts: "nothing", error };
