@@ -10,6 +10,7 @@ import type { Context } from "./context.ts";
 import { livingWorkers, takingWorkers } from "./living-workers.ts";
 import { counted } from "./render/text.ts";
 import { timeAndAge } from "./render/times.ts";
+import { commandForLetter } from "./retrying.ts";
 
 /** What can be said of a job's fate. */
 export interface Explanation {
@@ -84,7 +85,7 @@ async function queued(context: Context, job: Job): Promise<State> {
   const now = waits.map(({ id, phase }) => `It waits for job ${id}, which is ${phase}.`);
   if (job.waiting > waits.length) now.push("It waits for a job that has been deleted.");
   const error = errorSummary(job);
-  if (error) now.push(`Its last attempt failed: ${error.message}. It will be run again.`);
+  if (error) now.push(`Its last attempt failed: ${stopped(error.message)} It will be run again.`);
   if (job.availableAt !== null) now.push(`It is due at ${timeAndAge(job.availableAt, clock.now())}.`);
   if (job.expiresAt !== null) now.push(`It expires at ${timeAndAge(job.expiresAt, clock.now())}.`);
   const workers = (await takingWorkers(store)).length;
@@ -96,7 +97,7 @@ async function queued(context: Context, job: Job): Promise<State> {
 /** Its message is in a queue elsewhere, which gives it out again. */
 async function awaited({ store, clock }: Context, job: Job, queue: string): Promise<State> {
   const error = errorSummary(job);
-  const now = error ? [`Its last attempt ended so: ${error.message}.`] : [];
+  const now = error ? [`Its last attempt ended so: ${stopped(error.message)}`] : [];
   const due = job.availableAt === null ? "" : `, at ${timeAndAge(job.availableAt, clock.now())} or later`;
   now.push(`It is run again when ${queue} delivers its message again${due}, here or to another host.`);
   const workers = await takingWorkers(store);
@@ -141,23 +142,27 @@ function withoutWorker(store: Store, { id, seq, attempts }: Job): string {
 
 function unknown(job: Job): State {
   const error = errorSummary(job);
-  const now = [error ? `What became of it is not known: ${error.message}.` : "What became of it is not known."];
+  const now = [error ? `What became of it is not known: ${stopped(error.message)}` : "What became of it is not known."];
   return { now, next: [`reeve abort ${job.id}`] };
 }
 
 function failed(job: Job): State {
   const error = errorSummary(job);
   const what = job.phase === "ABORTED" ? "It was aborted" : "It failed";
-  const now = [error ? `${what}: ${error.message}.` : `${what}.`];
+  const now = [error ? `${what}: ${stopped(error.message)}` : `${what}.`];
   if (job.failures > 1) now.push(`It failed ${job.failures} times.`);
   if (job.retriedAs !== null) now.push(`It was run again as job ${job.retriedAs}.`);
   const logs = job.attempts > 0 ? [`reeve logs ${job.id}`] : [];
-  return { now, next: [...logs, job.retriedAs === null ? retryHint(job) : `reeve why ${job.retriedAs}`] };
+  const again = job.retriedAs === null ? retryHint(job) : `reeve why ${job.retriedAs}`;
+  return { now, next: [...logs, ...(again === null ? [] : [again])] };
 }
 
 /** What came from a queue elsewhere is run again by being sent there again. */
-const retryHint = ({ id, queue }: Job): string =>
-  queue === null ? `reeve retry ${id}` : `reeve dead retry --queue ${queue} ${id}`;
+const retryHint = (job: Job): string | null =>
+  job.queue === null ? `reeve retry ${job.id}` : commandForLetter(job, job.queue);
+
+/** Reasons of ours end with a full stop, what a program says may end with anything. */
+const stopped = (text: string): string => (text.endsWith(".") ? text : `${text}.`);
 
 function lastEnding({ store }: Context, job: Job): string {
   const last = store.attempts.one(job.seq, job.attempts);

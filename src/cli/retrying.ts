@@ -35,12 +35,21 @@ function notEnded(job: Job | undefined): ReeveError {
 }
 
 /** A copy in the store's own queue would run beside the message, wherever that is delivered. */
-const ofAnotherQueue = ({ id }: Job, queue: string): ReeveError =>
-  new ReeveError(
-    EXIT.usage,
-    `job ${id} came from ${queue}, and only a message there can run it again`,
-    `\`reeve dead retry --queue ${queue} ${id}\` sends its dead letter back`,
-  );
+function ofAnotherQueue(job: Job, queue: string): ReeveError {
+  const what = `job ${job.id} came from ${queue}, and only a message there can run it again`;
+  const command = commandForLetter(job, queue);
+  const hint = command === null ? `it is ${job.phase}, and has no dead letter` : `\`${command}\``;
+  return new ReeveError(EXIT.usage, what, hint);
+}
+
+/**
+ * What sends a job's dead letter back, or shows it: the letter has the job's id only where its sender gave it one. Null:
+ * there is no letter.
+ */
+export function commandForLetter({ id, messageId, verdict }: Job, queue: string): string | null {
+  if (verdict !== "bury") return null;
+  return id === messageId ? `reeve dead list --queue ${queue}` : `reeve dead retry --queue ${queue} ${id}`;
+}
 
 function replacementOf(old: Job, inputs: Inputs): NewJob {
   return {

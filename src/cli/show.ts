@@ -54,6 +54,8 @@ function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[
   return [
     ["job", job.id],
     ["phase", paint(job.phase, phaseColour(job.phase))],
+    ["queue", safe(job.queue ?? "")],
+    ["message", safe(job.messageId ?? "")],
     ["definition", job.definition ?? ""],
     ["command", safe(shellLine(commandOf(inputs, attempts.at(-1)) ?? []))],
     ["exit handler", safe(shellLine(exitHandlerOf(inputs, attempts.at(-1)) ?? []))],
