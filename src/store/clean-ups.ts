@@ -1,6 +1,6 @@
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
-import type { Cause, CleanUp, Settlement } from "./job.ts";
+import type { Cause, CleanUp, Ending, Settlement } from "./job.ts";
 
 /** An exit handler as it was when its attempt began. */
 export interface ExitHandler {
@@ -25,6 +25,8 @@ export interface CleanUpRow {
   /** Of the last try; null: none was begun. */
   readonly place: Place | null;
   readonly tookMs: number;
+  /** How the attempt itself ended; null: it has not. */
+  readonly ending: Ending["kind"] | null;
   readonly cause: Cause | null;
   readonly messageId: string;
   readonly receiveCount: number;
@@ -38,6 +40,7 @@ interface Row {
   readonly tries: number;
   readonly place: string | null;
   readonly tookMs: number | null;
+  readonly ending: Ending["kind"] | null;
   readonly cause: Cause | null;
   readonly messageId: string;
   readonly receiveCount: number;
@@ -45,7 +48,7 @@ interface Row {
 }
 
 const ONE = `SELECT exit_handler AS handler, cleanup AS outcome, cleanup_tries AS tries, cleanup_place AS place,
-    cleanup_ms AS tookMs, cause, message_id AS messageId, receive_count AS receiveCount, cleanup_pending AS pending
+    cleanup_ms AS tookMs, ending, cause, message_id AS messageId, receive_count AS receiveCount, cleanup_pending AS pending
   FROM attempts WHERE job = ? AND number = ?`;
 
 /** What exit handlers did, and what is still to be done. Writing is to be done within a transaction. */

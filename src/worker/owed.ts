@@ -50,7 +50,7 @@ function cleanUp(
     attempt,
     argv,
     cwd,
-    environment: { ...environment, REEVE_CAUSE: row.cause ?? "signal" },
+    environment: { ...environment, REEVE_CAUSE: row.cause ?? (row.ending === "lost" ? "lost" : "signal") },
     body: inputs.body,
     limits: planned.limits,
     tries: row.tries,
