@@ -80,4 +80,29 @@ forEachForm("a worker on SQS", (form) => {
       expect((await server.waiting(dead)).map(reasonOf)).toEqual(["exit code 3"]);
     },
   );
+
+  test.concurrent(
+    "that is killed owes what its jobs' exit handlers have to do: whoever gets the message does that first",
+    async () => {
+      await using place = await SqsPlace.open(form, server);
+      const [queue] = await server.createPair({}, 10);
+      const handler = 'exit_handler = ["sh", "-c", "echo handler $REEVE_CAUSE $REEVE_ATTEMPT >> story"]';
+      const script = "echo ran $REEVE_RECEIVE_COUNT >> story; [ -e go ] || exec sleep 1000";
+      place.write("reeve.toml", `${shortLease(place, queue)}${definitionOf("job", script, SHORT, handler)}`);
+      const id = await place.send(queue, "job");
+      const worker = await place.worker();
+      await place.file("story");
+      worker.signal("SIGKILL");
+      await died(worker);
+      place.write("go", "");
+      await place.worker();
+      await eventually("nothing of it runs any more", () => place.jobProcesses().length === 0);
+      // Until its message is there again it may be anybody's.
+      expect(place.lines("story")).toEqual(["ran 1"]);
+      await place.emptied(queue);
+      expect(place.lines("story")).toEqual(["ran 1", "handler lost 1", "ran 2"]);
+      const { phase, jobInfo } = await place.show(id);
+      expect([phase, jobInfo.lost]).toEqual(["COMPLETED", 1]);
+    },
+  );
 });

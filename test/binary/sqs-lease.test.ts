@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { eventually, within } from "../support/eventually.ts";
+import { eventually, stays, within } from "../support/eventually.ts";
 import { sqsError } from "../support/fault-proxy.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
@@ -43,6 +43,21 @@ forEachForm("the lease of a message", (form) => {
     // About one a second, and not many more.
     expect(place.proxy.count("ChangeMessageVisibility")).toBeWithin(5, 15);
     expect(place.read("cleaned")).toBe("");
+  });
+
+  test.concurrent("is kept while its job stands still", async () => {
+    await using place = await SqsPlace.open(form, server);
+    const queue = await setUp(place, `${BEGUN}; sleep 2`);
+    const id = await place.send(queue, "job");
+    await place.worker();
+    await place.file("pid");
+    await place.ok("suspend", id);
+    await using thief = new Thief(server, queue);
+    await stays("it stands still", () => place.jobProcesses().length > 0, 6000);
+    await place.ok("resume", id);
+    await place.reaches(id, "COMPLETED");
+    await place.emptied(queue);
+    expect([place.lines("begun"), thief.stolen]).toEqual([["1"], []]);
   });
 
   test.concurrent(

@@ -88,6 +88,34 @@ forEachForm("a stop of a worker on SQS", (form) => {
     expect([await server.inFlight(queue), await place.phase(id)]).toMatchObject([[{}], "QUEUED"]);
   });
 
+  test.concurrent(
+    "that is told again after a while is over at once; the clean-up is owed, and comes first next time",
+    async () => {
+      await using place = await SqsPlace.open(form, server);
+      const limits = [
+        'exit_handler = ["sh", "-c", "echo handler $REEVE_CAUSE >> story; [ -e go ] || exec sleep 1000"]',
+      ];
+      const script = "echo ran >> story; [ -e go ] || exec sleep 1000";
+      const queue = await setUp(place, { budget: "25s", wait: "1s", script, limits });
+      const id = await place.send(queue, "job");
+      const worker = await place.worker();
+      await place.file("story");
+      worker.signal("SIGTERM");
+      await eventually("its handler runs", () => place.lines("story").length === 2);
+      await stays("it cleans up", () => isLiving(worker.pid), 2100);
+      worker.signal("SIGTERM");
+      const { tookMs } = await diesBy(worker, "SIGTERM");
+      expect(tookMs).toBeLessThan(5000);
+      expect(place.processes()).toEqual([]);
+      expect([await place.phase(id), putBackFor(place)]).toEqual(["QUEUED", [2]]);
+      place.write("go", "");
+      await place.worker();
+      await place.emptied(queue);
+      expect(place.lines("story")).toEqual(["ran", "handler stop", "handler stop", "ran"]);
+      expect(await place.phase(id)).toBe("COMPLETED");
+    },
+  );
+
   test.concurrent("lets a poll end, and what it brings is put back unrun", async () => {
     await using place = await SqsPlace.open(form, server);
     const queue = await setUp(place, { budget: "12s", wait: "4s", script: "echo ran >> ran" });

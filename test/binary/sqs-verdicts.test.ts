@@ -117,6 +117,12 @@ forEachForm("a message of SQS", (form) => {
       "ABORTED",
     ]);
     expect(worker.log().some(({ event }) => event === "worker ended")).toBe(false);
+
+    // What is said to help can be typed as it stands.
+    const command = existing((await place.ok("why", idOf("rejects"))).match(/reeve (dead .*)/));
+    expect(await place.ok(...existing(command[1]).split(" "))).toContain("exit code 65");
+    expect(await place.ok("why", idOf("aborted"))).not.toContain("reeve dead");
+    expect(await place.ok("show", idOf("done"))).toMatch(new RegExp(`^queue +${place.urlOf(queue)}$`, "m"));
   });
 });
 
