@@ -1,7 +1,6 @@
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import { JOB_COLUMNS, type Job, type JobError } from "./job.ts";
-import { ENDED_LIFETIME_MS } from "./lifetimes.ts";
 import { unreachable } from "../errors.ts";
 import type { Jobs } from "./jobs.ts";
 import { NewerReceipts, type NewerReceipt } from "./newer-receipts.ts";
@@ -191,32 +190,6 @@ export class Deliveries {
     const known = JSON.parse(error) as JobError;
     const added: JobError = { ...known, message: `${known.message}; ${what}` };
     this.#database.run("UPDATE jobs SET error = ?2 WHERE seq = ?1", seq, JSON.stringify(added));
-  }
-
-  /** Jobs whose lease was lost so long ago, and which were not seen again, are given up. Gives how many. */
-  giveUpUnknown(lostBefore: number, at: number, by: string): number {
-    const jobs = this.#database.all<{ seq: number }>(
-      `SELECT jobs.seq AS seq FROM jobs INDEXED BY jobs_phase JOIN attempts ON job = seq AND number = jobs.attempts
-        WHERE phase = 'UNKNOWN' AND jobs.worker IS NULL AND attempts.ended_at <= ?`,
-      lostBefore,
-    );
-    const error: JobError = {
-      message: "its lease was lost, and its message was not seen here again",
-      type: "transient",
-      cause: "lease lost",
-    };
-    for (const { seq } of jobs) {
-      this.#database.run(
-        `UPDATE jobs SET phase = 'ERROR', ended_at = ?2, verdict = 'leave', error = ?3,
-          destruction = iif(destruction_kept, destruction, ?4) WHERE seq = ?1 AND phase = 'UNKNOWN'`,
-        seq,
-        at,
-        JSON.stringify(error),
-        at + ENDED_LIFETIME_MS,
-      );
-      this.#decisions.add(seq, at, "ERROR", by, error.message);
-    }
-    return jobs.length;
   }
 }
 

@@ -16,6 +16,7 @@ import { Outputs } from "./outputs.ts";
 import { Steering } from "./steering.ts";
 import { Suspension } from "./suspension.ts";
 import { Submission } from "./submission.ts";
+import { Unseen } from "./unseen.ts";
 import { Workers } from "./workers.ts";
 
 export interface StoreOptions extends Omit<JournalOptions, "onCommit"> {
@@ -44,6 +45,7 @@ export class Store {
   readonly suspension: Suspension;
   readonly forgetting: Forgetting;
   readonly deliveries: Deliveries;
+  readonly unseen: Unseen;
   readonly workers: Workers;
   readonly #journal: Journal;
   readonly #inode: number;
@@ -77,6 +79,7 @@ export class Store {
     this.suspension = new Suspension(database, this.jobs, this.decisions);
     this.forgetting = new Forgetting(database, options.location, dependents);
     this.deliveries = new Deliveries(database, this.jobs, this.submission, this.steering, this.decisions);
+    this.unseen = new Unseen(database, this.decisions, dependents);
     this.workers = new Workers(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
     this.#inode = statSync(options.location.database).ino;

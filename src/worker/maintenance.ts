@@ -1,13 +1,15 @@
 import { messageOf } from "../errors.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import type { Ports } from "./ports.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { reap } from "./reaper.ts";
 import type { Recovery } from "./recovery.ts";
+import { giveUpUnseen, type UnseenOptions } from "./unseen.ts";
 
-export interface MaintenanceOptions {
+export interface MaintenanceOptions extends UnseenOptions {
   readonly ports: Ports;
   readonly recovery: Recovery;
-  readonly intervalMs: number;
+  /** Milliseconds between rounds. */
+  readonly recoveryIntervalMs: number;
   /** Beside a command: it is begun with only where there is something to do, and ends nothing when it fails. */
   readonly foreground: boolean;
   /** After each round: what was put back may be claimed. */
@@ -58,7 +60,7 @@ export class Maintenance {
   }
 
   #later(): void {
-    this.#cancel = this.#options.ports.clock.after(this.#options.intervalMs, () => this.#begin());
+    this.#cancel = this.#options.ports.clock.after(this.#options.recoveryIntervalMs, () => this.#begin());
   }
 
   async stop(): Promise<void> {
@@ -74,6 +76,7 @@ export class Maintenance {
       this.#hasAdopted = true;
       poke();
     });
+    await giveUpUnseen(this.#options);
     removeLeftovers(ports);
     if (!this.#stopped) await reap(ports);
     if (!this.#stopped) await ports.processes.sweep();

@@ -45,10 +45,9 @@ export class Worker {
     this.#goal = new GoalWatch(settings.goal, ports, this.#wake.call);
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
     const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, settings.host, this.#stop));
-    const { id: worker, unknownAfterMs, recoveryIntervalMs: intervalMs, foreground } = settings;
-    const [adopt, onFault] = [this.#adopt, this.#stop.fault];
-    const recovery = new Recovery({ ports, worker, foreground, planner, exitHandlers, unknownAfterMs, adopt });
-    this.#maintenance = new Maintenance({ ports, recovery, intervalMs, foreground, poke: this.#rung, onFault });
+    const shared = { ...settings, ports, worker: settings.id };
+    const recovery = new Recovery({ ...shared, planner, exitHandlers, adopt: this.#adopt });
+    this.#maintenance = new Maintenance({ ...shared, recovery, poke: this.#rung, onFault: this.#stop.fault });
   }
 
   /** Asks it to end its jobs and itself; asked again after a while, at once. The jobs get this signal, else their own. */
