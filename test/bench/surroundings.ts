@@ -11,10 +11,13 @@ export interface Row {
   measure(at: Surroundings): AsyncIterable<Line>;
 }
 
+/** For SQS: nobody checks the signature, but there must be one. */
+const CREDENTIALS = { AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench" };
+
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The yardsticks that are programs of their own. */
-export type Yardstick = "hello" | "idle" | "spawn-loop";
+export type Yardstick = "hello" | "idle" | "spawn-loop" | "sqs-consumer";
 
 /** A temporary directory with the programs that are compared. */
 export class Surroundings {
@@ -36,7 +39,7 @@ export class Surroundings {
   /** What every process here is given. */
   get environment(): Record<string, string> {
     // The temporary directory may be on a filesystem that only the user knows not to be shared.
-    return { PATH: process.env["PATH"] ?? "", HOME: this.directory, REEVE_SHARED_FILESYSTEM: "1" };
+    return { PATH: process.env["PATH"] ?? "", HOME: this.directory, REEVE_SHARED_FILESYSTEM: "1", ...CREDENTIALS };
   }
 
   newDirectory(): string {
