@@ -20,7 +20,9 @@ export class NewerReceipts {
 
   handOver(job: Pick<Job, "seq" | "worker">, { receipt, receiveCount, isLast }: NewerReceipt): void {
     this.#database.run(
-      "INSERT OR REPLACE INTO newer_receipts(job, receipt, receive_count, is_last, worker) VALUES(?, ?, ?, ?, ?)",
+      `INSERT INTO newer_receipts(job, receipt, receive_count, is_last, worker) VALUES(?, ?, ?, ?, ?)
+        ON CONFLICT(job) DO UPDATE SET receipt = excluded.receipt, receive_count = excluded.receive_count,
+          is_last = excluded.is_last, worker = excluded.worker WHERE excluded.receive_count >= receive_count`,
       job.seq,
       receipt,
       receiveCount,
