@@ -22,6 +22,8 @@ export interface CleanUpOrder {
   readonly tookMs: number;
   /** Where its files are while it runs. */
   readonly directory: string;
+  /** False: the job's message may be another's, whose work must not be cleaned up. */
+  readonly isOurs: () => boolean;
   /** Called before a second try: nothing of the job itself may run then. */
   readonly beforeRetry?: () => Promise<void>;
 }
@@ -108,8 +110,8 @@ export class ExitHandlers {
   }
 
   /** Zero when nothing more may be begun. */
-  #mayRunMs({ limits }: CleanUpOrder): number {
-    return this.#isCutShort ? 0 : Math.min(limits.exitHandlerMs, this.#stop.graceLeftMs);
+  #mayRunMs({ limits, isOurs }: CleanUpOrder): number {
+    return this.#isCutShort || !isOurs() ? 0 : Math.min(limits.exitHandlerMs, this.#stop.graceLeftMs);
   }
 
   async #supervise(tree: RunningTree, launch: Launch, slot: Slot, forMs: number): Promise<Try> {

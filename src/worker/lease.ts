@@ -64,6 +64,11 @@ export class Lease {
     this.#beatAt = this.#nextBeat(this.#until - options.queue.terms.visibilityMs);
   }
 
+  /** Nothing is to be begun for its job any more. */
+  get isGivenUp(): boolean {
+    return this.#isOver;
+  }
+
   /** As it came the last time. */
   get message(): Message {
     return this.#message;
@@ -157,6 +162,8 @@ export class Lease {
 
   /** The message has come again: this receipt is the one that counts now. */
   renew(newer: Pick<Message, "receipt" | "receiveCount" | "isLast">): void {
+    // Answers may overtake each other.
+    if (newer.receiveCount < this.#message.receiveCount) return;
     this.#options.queue.renew(this.#message.receipt, newer.receipt);
     this.#message = { ...this.#message, ...newer };
   }

@@ -56,6 +56,7 @@ function cleanUp(
     tries: row.tries,
     tookMs: row.tookMs,
     directory: handlerDirectory(slot.directory),
+    isOurs: () => active.lease?.isGivenUp !== true,
   });
 }
 

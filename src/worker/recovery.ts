@@ -169,6 +169,7 @@ export class Recovery {
       tries: row.tries,
       tookMs: row.tookMs,
       directory: handlerDirectory(this.#deadAttempt(job, dead).directory),
+      isOurs: () => true,
     });
     const { tries } = cleaned.cleanUp;
     await ports.store.write(() => ports.store.cleanUps.cutShort(job.seq, job.attempts, tries));

@@ -217,5 +217,6 @@ function cleanUpOrder(active: ActiveJob, { launch, plan }: Work, cause: string, 
     tries: store.cleanUps.of(job.seq, attempt)?.tries ?? 0,
     tookMs: 0,
     directory: handlerDirectory(slot.directory),
+    isOurs: () => active.lease?.isGivenUp !== true,
   };
 }
