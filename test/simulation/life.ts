@@ -14,11 +14,13 @@ export class Life {
   readonly name: string;
   readonly world: World;
   readonly clock: Clock;
-  #state: "running" | "paused" | "dead" = "running";
+  #state: "running" | "paused" | "asleep" | "dead" = "running";
   #held: (() => void)[] = [];
   #pointsLeft: number;
   readonly #begunAt: number;
   #disturbedAt = Number.NEGATIVE_INFINITY;
+  #asleepSince = 0;
+  #sleptMs = 0;
   readonly #atDeath: (() => void)[] = [];
   /** Every write fails: its disk is gone. */
   diskIsBroken = false;
@@ -59,8 +61,8 @@ export class Life {
   }
 
   perform(run: () => void): void {
-    if (this.#state === "paused") this.#held.push(run);
-    else if (this.#state === "running") run();
+    if (this.#state === "running") run();
+    else if (this.#state !== "dead") this.#held.push(run);
   }
 
   /** SIGSTOP. */
@@ -73,6 +75,34 @@ export class Life {
   /** SIGCONT: all that came meanwhile comes now, in any order. */
   resume(): void {
     if (this.#state !== "paused") return;
+    this.#goOn();
+  }
+
+  /** The clock of timers, which stands still while the machine sleeps. */
+  monotonic(): number {
+    return (this.#state === "asleep" ? this.#asleepSince : this.world.now) - this.#sleptMs;
+  }
+
+  /** The clock of leases. */
+  boottime(): number {
+    return this.world.now;
+  }
+
+  /** The machine sleeps: no timer goes on. */
+  sleep(): void {
+    if (this.#state !== "running") return;
+    this.say("falls asleep");
+    this.#state = "asleep";
+    this.#asleepSince = this.world.now;
+  }
+
+  wake(): void {
+    if (this.#state !== "asleep") return;
+    this.#sleptMs += this.world.now - this.#asleepSince;
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.say("goes on");
     this.#state = "running";
     this.#disturbedAt = this.world.now;
@@ -121,12 +151,19 @@ function makeClock(life: Life): Clock {
   const { world } = life;
   const after: Clock["after"] = (milliseconds, callback) => {
     if (life.isDead) return () => {};
-    return world.after(Math.ceil(milliseconds) + world.random.between(0, LATE_MS), life, callback);
+    const due = life.monotonic() + Math.max(0, milliseconds);
+    const arm = (): (() => void) =>
+      world.after(Math.ceil(due - life.monotonic()) + world.random.between(0, LATE_MS), life, () => {
+        if (life.monotonic() >= due) callback();
+        else cancel = arm();
+      });
+    let cancel = arm();
+    return () => cancel();
   };
   return {
     now: () => world.wall(),
-    monotonic: () => world.now,
-    boottime: () => world.now,
+    monotonic: () => life.monotonic(),
+    boottime: () => life.boottime(),
     after,
     soon: (callback) => void (life.isDead || world.after(0, life, callback)),
     sleep: (milliseconds) => new Promise((resolve) => void after(milliseconds, resolve)),

@@ -88,7 +88,7 @@ export function rewriting(mutation: Mutation | null): (sql: string) => string {
 }
 
 /** Puts another function in the place of a method or a getter. Gives the way to put it back. */
-function replace<T extends object>(prototype: T, name: keyof T & string, other: PropertyDescriptor): () => void {
+export function replace<T extends object>(prototype: T, name: keyof T & string, other: PropertyDescriptor): () => void {
   const own = Object.getOwnPropertyDescriptor(prototype, name);
   if (!own) throw new Error(`there is no ${name}`);
   Object.defineProperty(prototype, name, { ...own, ...other });

@@ -16,7 +16,7 @@ import type { Disk } from "./database.ts";
 import { whileItLives, type Life } from "./life.ts";
 import type { Mutation } from "./mutations.ts";
 import type { Keeping, ProcessTable, VirtualProcess } from "./process-table.ts";
-import { behaviourOf, type Behaviour, type How } from "./programs.ts";
+import { behaviourOf, PLAIN, type Behaviour, type How } from "./programs.ts";
 import { AdoptedTree, SimulatedTree, targetOf } from "./simulated-tree.ts";
 
 /** What is looked at when processes are started and ended. */
@@ -77,6 +77,8 @@ export interface Machine {
   scarcity: number;
   /** For checks of the checker: what of it lies. */
   readonly mutation: Mutation | null;
+  /** All that is started ends well, and soon. */
+  isTame?: boolean;
 }
 
 const RECOVERY_FAILS = 0.02;
@@ -150,6 +152,7 @@ export class SimulatedProcesses implements Processes {
 
   #behaviour(launch: Launch): Behaviour {
     const { random } = this.#life.world;
+    if (this.#machine.isTame) return PLAIN;
     const behaviour = behaviourOf(launch.argv[0] ?? "", random);
     const refusal = random.chance(this.#machine.scarcity) ? "EAGAIN" : behaviour.refusal;
     return { ...behaviour, refusal };

@@ -37,7 +37,8 @@ export const RELEASE_CODE = 75;
 const exit = (code: number): How => ({ code, signal: null });
 const signalled = (signal: string): How => ({ code: null, signal });
 
-const PLAIN: Behaviour = {
+/** What ends well, and soon. */
+export const PLAIN: Behaviour = {
   refusal: null,
   runMs: 10,
   exit: exit(0),
@@ -112,7 +113,7 @@ const EXIT_HANDLERS: Programs = {
 };
 
 /** Those that run long enough for something to happen to them are met more often. */
-const LONG = ["steady", "long", "careful", "stubborn", "crowded", "stuck"];
+export const LONG = ["steady", "long", "careful", "stubborn", "crowded", "stuck"];
 
 export const PROGRAM_NAMES: readonly string[] = [...Object.keys(PROGRAMS), ...LONG];
 export const EXIT_HANDLER_NAMES: readonly string[] = Object.keys(EXIT_HANDLERS);

@@ -1,15 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DEFAULT_LIMITS, type Definition } from "../../src/config/definition.ts";
-import { runtime } from "../../src/runtime/index.ts";
 import { SqliteQueue } from "../../src/queue/sqlite.ts";
-import { StoreLocation } from "../../src/store/location.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Goal, Host } from "../../src/worker/ports.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { Checks } from "./checks.ts";
-import { Connection, SimulatedDatabase } from "./database.ts";
 import { Ledger } from "./ledger.ts";
 import { Life } from "./life.ts";
 import { Bells, LockTable } from "./machine.ts";
@@ -18,6 +12,7 @@ import { Observer } from "./observer.ts";
 import { ProcessTable } from "./process-table.ts";
 import { SimulatedProcesses, type Machine } from "./processes.ts";
 import { RELEASE_CODE, REJECT_CODE } from "./programs.ts";
+import { StorePlace } from "./store-place.ts";
 import type { WorkerLife } from "./watched.ts";
 import { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
@@ -29,11 +24,6 @@ const STOP_BUDGETS_MS = [3000, 7000, 25_000, 25_000];
 /** A stop that is asked for again is to be over within so many milliseconds. */
 const NOW_MS = 3000;
 
-/** In memory where there is such a place: nothing here is to survive this process. */
-function temporaryPlace(): string {
-  return mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "simulation-"));
-}
-
 /** A store on a real file, and the virtual machine that workers and users share. */
 export class Workplace {
   readonly world: World;
@@ -44,23 +34,22 @@ export class Workplace {
   readonly locks: LockTable;
   readonly workers: WorkerLife[] = [];
   readonly checks: Checks;
-  /** Connections that nobody uses. */
-  readonly #idle: Connection[] = [];
   readonly #byName = new Map<string, WorkerLife>();
-  readonly #directory = temporaryPlace();
-  readonly #location: StoreLocation;
-  readonly #mutation: Mutation | null;
+  readonly #stores: StorePlace;
   #boot = 1;
   #lastPid = 1;
 
   constructor(world: World, mutation: Mutation | null) {
     this.world = world;
-    this.#mutation = mutation;
-    this.#location = new StoreLocation(this.#directory);
-    mkdirSync(this.#location.workers, { recursive: true });
-    writeFileSync(this.#location.database, emptyStore());
-    this.observer = new Observer(this.#location.database);
     this.bells = new Bells(world);
+    const disk = { isFull: false, busy: 0 };
+    this.#stores = new StorePlace({
+      bells: this.bells,
+      disk,
+      committed: (life) => this.checks.committed(life),
+      rewrite: rewriting(mutation),
+    });
+    this.observer = new Observer(this.#stores.location.database);
     this.locks = new LockTable((life) =>
       mutation === "a paused worker loses its lock" ? life.isRunning : !life.isDead,
     );
@@ -79,7 +68,7 @@ export class Workplace {
     });
     this.machine = {
       table,
-      disk: { isFull: false, busy: 0 },
+      disk,
       watch: this.checks,
       slots: new Map(),
       scarcity: 0,
@@ -88,28 +77,7 @@ export class Workplace {
   }
 
   openStore(life: Life, patience: "fail" | "wait"): Store {
-    let database: SimulatedDatabase | null = null;
-    const openDatabase = (path: string): SimulatedDatabase => {
-      const real = this.#idle.pop() ?? new Connection(runtime.openDatabase(path, { create: false }));
-      database = new SimulatedDatabase({
-        real,
-        life,
-        closed: () => this.#idle.push(real),
-        disk: this.machine.disk,
-        committed: () => this.checks.committed(life),
-        rewrite: rewriting(this.#mutation),
-      });
-      return database;
-    };
-    return Store.open({
-      location: this.#location,
-      durability: "normal",
-      openDatabase,
-      changes: this.bells.of(life, () => database),
-      clock: life.clock,
-      random: this.world.random.next,
-      patience,
-    });
+    return this.#stores.open(life, patience);
   }
 
   startWorker(goal: Goal, isSafe: boolean): WorkerLife {
@@ -218,9 +186,8 @@ export class Workplace {
 
   close(): void {
     for (const { life } of this.workers) life.die("the history is over");
-    for (const connection of this.#idle) connection.close();
     this.observer.close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#stores.close();
   }
 }
 
@@ -240,22 +207,3 @@ export const DEFINITIONS: ReadonlyMap<string, Definition> = new Map([
   ...["steady", "flaky", "missing"].map((name) => [name, definitionOf(name)] as const),
   ["careful", { ...definitionOf("careful"), exitHandler: ["tidies sometimes"] }],
 ]);
-
-let template: Uint8Array | null = null;
-
-/** The file of an empty store of this version, made once. */
-function emptyStore(): Uint8Array {
-  if (template !== null) return template;
-  const location = new StoreLocation(temporaryPlace());
-  Store.open({
-    location,
-    durability: "normal",
-    openDatabase: (path) => runtime.openDatabase(path, { create: true }),
-    clock: { soon: () => {}, after: () => {} },
-    random: () => 0,
-    patience: "fail",
-  }).close();
-  template = readFileSync(location.database);
-  rmSync(location.directory, { recursive: true, force: true });
-  return template;
-}
