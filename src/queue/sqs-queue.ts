@@ -9,6 +9,7 @@ import {
   type Request,
   type Terms,
 } from "./port.ts";
+import { Emptiness } from "./sqs-emptiness.ts";
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
 import type { Failure } from "./sqs/outcome.ts";
@@ -47,14 +48,13 @@ export class SqsQueue implements RemoteQueue {
   readonly #held = new Map<string, Held>();
   /** What is being told to the queue beside the jobs that run. */
   readonly #telling = new Set<Promise<void>>();
-  /** When the last poll ended that found nothing, and when the last message that was put back can be seen again. */
-  #emptyAt = Number.NEGATIVE_INFINITY;
-  #dueAt = Number.NEGATIVE_INFINITY;
+  readonly #emptiness: Emptiness;
 
   constructor(options: SqsQueueOptions) {
     const { definition, connection } = options;
     const { visibilityMs, beatMs } = definition;
     this.#options = options;
+    this.#emptiness = new Emptiness(options.clock);
     this.name = definition.url;
     this.weight = definition.weight;
     this.terms = { visibilityMs, beatMs: beatMs ?? visibilityMs / 3 };
@@ -90,10 +90,10 @@ export class SqsQueue implements RemoteQueue {
   async #poll(max: number, waitSeconds: number): Promise<ReceivedMessage[]> {
     const { connection, clock, definition } = this.#options;
     const visibilitySeconds = definition.visibilityMs / 1000;
+    const begun = clock.boottime();
     const answer = await connection.receive(Math.min(max, this.mostAtOnce), waitSeconds, visibilitySeconds);
     if (answer.kind !== "ok") throw troubleOf(answer);
-    if (answer.value.length > 0) this.#dueAt = Math.max(this.#dueAt, clock.boottime());
-    else if (waitSeconds >= 1) this.#emptyAt = clock.boottime();
+    this.#emptiness.polled(answer.value.length, begun, waitSeconds);
     return answer.value;
   }
 
@@ -194,10 +194,9 @@ export class SqsQueue implements RemoteQueue {
   }
 
   async #release(message: ReceivedMessage, delayMs: number): Promise<void> {
-    const { connection, clock } = this.#options;
-    const released = await connection.release(message, delayMs / 1000);
+    const released = await this.#options.connection.release(message, delayMs / 1000);
     if (released.kind !== "ok") throw this.#wrong(message.receipt, released);
-    this.#dueAt = Math.max(this.#dueAt, clock.boottime() + delayMs);
+    this.#emptiness.putBack(delayMs);
   }
 
   /** Of one that was decided before. Where it cannot be buried it is not given out again and again. */
@@ -235,9 +234,8 @@ export class SqsQueue implements RemoteQueue {
     return null;
   }
 
-  /** A poll of at least a second was empty, after all that this worker had put back could be seen again. */
   isDrained(): boolean {
-    return this.#emptyAt > this.#dueAt && this.#telling.size === 0;
+    return this.#emptiness.isSeen && this.#telling.size === 0;
   }
 
   async close(): Promise<void> {

@@ -3,12 +3,12 @@ import { isRemote, type Queue } from "../queue/port.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { GoalWatch } from "./goal.ts";
 import { Polling } from "./polling.ts";
-import type { Ports, WorkerSettings } from "./ports.ts";
+import type { Goal, Ports, WorkerSettings } from "./ports.ts";
 
 export interface IntakeOptions {
-  readonly ports: Ports;
-  readonly settings: WorkerSettings;
-  readonly dispatcher: Dispatcher;
+  readonly ports: Pick<Ports, "clock" | "random" | "store" | "queues" | "emit">;
+  readonly settings: Pick<WorkerSettings, "id" | "concurrency" | "connectTimeoutMs" | "stopBudgetMs" | "goal">;
+  readonly dispatcher: Pick<Dispatcher, "room" | "takesNoMore" | "shortJobs" | "topUp" | "poll">;
   readonly goal: GoalWatch;
   /** Whether what goes on has been given its places. */
   readonly isReady: () => boolean;
@@ -22,6 +22,8 @@ export interface IntakeOptions {
 const AFTER_POLL_MS = 3000;
 /** In which a queue that is to be emptied, or looked at once, shows whether it has anything. */
 const LOOK_SECONDS = 1;
+
+const endsWhenEmpty = ({ drain, whenEmpty }: Goal): boolean => drain || whenEmpty;
 
 /** Gets the dispatcher its work: claims from the store's own queue, and polls those elsewhere. */
 export class Intake {
@@ -44,6 +46,7 @@ export class Intake {
       queues: remote,
       concurrency: settings.concurrency,
       connectTimeoutMs: settings.connectTimeoutMs,
+      inRounds: endsWhenEmpty(settings.goal),
       room: () => (options.isReady() ? dispatcher.room : 0),
       endWithin: (milliseconds: number) => dispatcher.shortJobs.endWithin(milliseconds),
       takesNoMore: () => dispatcher.takesNoMore,
@@ -120,7 +123,7 @@ export class Intake {
   /** No poll outlasts a stop, nor what the worker was started for. */
   get #mostSeconds(): number {
     const { settings, goal } = this.#options;
-    if (settings.goal.drain || settings.goal.whenEmpty) return LOOK_SECONDS;
+    if (endsWhenEmpty(settings.goal)) return LOOK_SECONDS;
     const budgetMs = settings.stopBudgetMs - AFTER_POLL_MS;
     return Math.max(0, Math.floor(Math.min(budgetMs, goal.untilIdleExitMs) / 1000));
   }

@@ -1,7 +1,6 @@
-import { Backoff, POLL_BACKOFF } from "../queue/backoff.ts";
 import { QueueTrouble, type RemoteQueue } from "../queue/port.ts";
 import { unavailable, type ReeveError } from "../errors.ts";
-import { Gathering } from "./gathering.ts";
+import { hasWork, isBeingServed, Poller } from "./poller.ts";
 import type { Ports } from "./ports.ts";
 
 export interface PollingOptions {
@@ -10,6 +9,8 @@ export interface PollingOptions {
   readonly concurrency: number;
   /** Milliseconds without a first success after which a queue is out of reach. */
   readonly connectTimeoutMs: number;
+  /** It is to be seen whether anything is left: empty queues are asked together, and again when all have answered. */
+  readonly inRounds: boolean;
   /** Slots that messages could be put into now. */
   readonly room: () => number;
   /** Whether more slots are likely to be free within so many milliseconds. */
@@ -40,37 +41,6 @@ interface Asked {
   readonly waitSeconds: number;
 }
 
-/** One queue, as it is polled. */
-class Poller {
-  readonly queue: RemoteQueue;
-  readonly backoff: Backoff;
-  readonly gathering = new Gathering();
-  /** Polls under way. */
-  underway = 0;
-  /** Polls that may be under way together: more when each brings all it can, one when there is nothing. */
-  lanes = 1;
-  /** Whether the last answer had nothing; null: there was none yet. */
-  isEmpty: boolean | null = null;
-  notBefore = Number.NEGATIVE_INFINITY;
-  /** Whether that was seen by a poll that waited: only such a one asks all servers that a queue is kept on. */
-  hasLooked = false;
-  /** When its last poll began. */
-  begun = Number.NEGATIVE_INFINITY;
-  /** What it has had of the slots, or may have by the polls that are under way, by its weight: who has least is next. */
-  share = 0;
-  failingSince: number | null = null;
-  toldAt = Number.NEGATIVE_INFINITY;
-
-  constructor(queue: RemoteQueue, random: () => number) {
-    this.queue = queue;
-    this.backoff = new Backoff(POLL_BACKOFF, random);
-  }
-}
-
-const hasWork = ({ isEmpty }: Poller): boolean => isEmpty === false;
-
-const isBeingServed = (one: Poller): boolean => hasWork(one) && one.underway > 0 && one.failingSince === null;
-
 /**
  * Polls queues elsewhere for as many messages as can be started, and never more. An empty queue is waited for with one
  * long poll; one beside others that have work is only looked at, so that its poll keeps no slot from them.
@@ -95,9 +65,14 @@ export class Polling {
     return this.#pollers.every(({ isEmpty, hasLooked }) => isEmpty === true && hasLooked);
   }
 
+  /** Were each asked again when its poll ends, there would never be a moment in which none is under way. */
+  get #endsRound(): boolean {
+    return this.#options.inRounds && this.isUnderway && this.#pollers.every(({ isEmpty }) => isEmpty === true);
+  }
+
   /** Starts as many polls as there are slots and work for. `mostSeconds`: none waits longer. */
   go(mostSeconds: number): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#endsRound) return;
     const now = this.#options.ports.clock.monotonic();
     for (const poller of this.#inTurn()) {
       while (this.#mayPoll(poller, now) && !this.#gathers(poller, now)) this.#poll(poller, mostSeconds);

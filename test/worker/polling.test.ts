@@ -91,6 +91,7 @@ class World {
       queues: this.#served.map(({ queue }) => queue),
       concurrency,
       connectTimeoutMs: 60_000,
+      inRounds: false,
       room: () => this.room,
       endWithin: () => false,
       takesNoMore: () => false,

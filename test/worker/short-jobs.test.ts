@@ -45,6 +45,7 @@ class Bench {
       queues: [queue],
       concurrency: 4,
       connectTimeoutMs: 1000,
+      inRounds: false,
       room: () => this.room,
       endWithin: () => this.jobsAreShort,
       takesNoMore: () => this.takesNoMore,
