@@ -83,8 +83,8 @@ export class Polling {
 
   /** What may be empty only wants a look, in turn; of those that have work the one first that has had least. */
   #inTurn(): Poller[] {
-    const rank = (one: Poller): number => (hasWork(one) ? 1 : 0);
-    return this.#pollers.toSorted((a, b) => rank(a) - rank(b) || (hasWork(a) ? a.share - b.share : a.begun - b.begun));
+    const toBeLookedAt = this.#pollers.filter((one) => !hasWork(one)).toSorted((a, b) => a.begun - b.begun);
+    return [...toBeLookedAt, ...this.#pollers.filter(hasWork).toSorted((a, b) => a.share - b.share)];
   }
 
   #mayPoll(poller: Poller, now: number): boolean {
