@@ -4,8 +4,8 @@ import type { StoreDatabase } from "./database.ts";
 export interface JournalClock {
   /** Calls back when the events of this moment have been taken in. */
   soon(callback: () => void): void;
-  /** Calls back after so many milliseconds. */
-  after(milliseconds: number, callback: () => void): unknown;
+  /** Calls back after so many milliseconds, unless that is taken back by what it gives. */
+  after(milliseconds: number, callback: () => void): () => void;
 }
 
 export interface JournalOptions {
@@ -42,6 +42,8 @@ export class Journal {
   readonly #options: JournalOptions;
   #waiting: Entry[] = [];
   #scheduled = false;
+  /** Takes back the commit that only patient writes wait for. */
+  #cancelLate: (() => void) | null = null;
   #tries = 0;
   #closed = false;
 
@@ -53,8 +55,10 @@ export class Journal {
   /**
    * Runs `work` in the next shared transaction. It may be run more than once, since a transaction that did not go
    * through is tried again: it must do nothing but read and write the store.
+   *
+   * @param withinMs for so long it may wait for another write to share its transaction with
    */
-  write<T>(work: () => T): Promise<T> {
+  write<T>(work: () => T, withinMs = 0): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let value: { readonly of: T } | undefined;
       this.#waiting.push({
@@ -62,7 +66,7 @@ export class Journal {
         done: () => value && resolve(value.of),
         fail: reject,
       });
-      this.#schedule();
+      this.#schedule(withinMs);
     });
   }
 
@@ -71,14 +75,21 @@ export class Journal {
     this.#closed = true;
   }
 
-  #schedule(): void {
+  #schedule(withinMs: number): void {
     if (this.#scheduled) return;
+    const { clock } = this.#options;
+    if (withinMs > 0) {
+      this.#cancelLate ??= clock.after(withinMs, () => this.#flush());
+      return;
+    }
     this.#scheduled = true;
-    this.#options.clock.soon(() => this.#flush());
+    clock.soon(() => this.#flush());
   }
 
   #flush(): void {
     this.#scheduled = false;
+    this.#cancelLate?.();
+    this.#cancelLate = null;
     const batch = this.#waiting;
     this.#waiting = [];
     if (!this.#closed && batch.length > 0) this.#commit(batch);

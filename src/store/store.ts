@@ -88,10 +88,11 @@ export class Store {
   /**
    * Runs `work` in the next shared transaction and gives its value when that is on disk. It may run more than once.
    *
+   * @param withinMs for so long it may wait for another write to share its transaction with
    * @throws what SQLite throws; ReeveError via {@link explained} for people.
    */
-  write<T>(work: () => T): Promise<T> {
-    return this.#journal.write(work);
+  write<T>(work: () => T, withinMs = 0): Promise<T> {
+    return this.#journal.write(work, withinMs);
   }
 
   /** Runs reads that must see one moment, also where somebody forgets a job meanwhile. Nothing may be written in it. */

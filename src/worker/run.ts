@@ -31,6 +31,12 @@ export interface RunContext {
   ended(active: ActiveJob, end: AttemptEnd, settlement: Settlement): void;
 }
 
+/**
+ * An end shares its commit with the claims that follow. On a queue elsewhere these come with the answer to a poll: so
+ * long it waits for that, or for the ends of others. Its slot is free meanwhile.
+ */
+const END_WITHIN_MS = 10;
+
 /** One message's life, from its recorded start to its told verdict. One direction: record first, tell the queue last. */
 export async function run(active: ActiveJob, context: RunContext): Promise<void> {
   const { store, clock } = context.ports;
@@ -50,14 +56,17 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   const end = attemptEnd(active, outcome);
 
   const warnings = warningsOf(outcome);
-  const recorded = store.write(() => {
-    // Another worker may take at once what this one puts back.
-    if (final.phase === "QUEUED") store.wakeWorkers();
-    for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
-    owed?.record();
-    if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
-    return store.attempts.end(job, end, final, context.worker);
-  });
+  const recorded = store.write(
+    () => {
+      // Another worker may take at once what this one puts back.
+      if (final.phase === "QUEUED") store.wakeWorkers();
+      for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
+      owed?.record();
+      if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
+      return store.attempts.end(job, end, final, context.worker);
+    },
+    active.lease ? END_WITHIN_MS : 0,
+  );
   context.ending(active, outcome);
   const settlement = await recorded.catch((error: unknown) => {
     notRecorded(active, end, messageOf(error), context.ports);

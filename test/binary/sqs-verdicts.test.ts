@@ -27,7 +27,7 @@ const DEFINITIONS = [
   definitionOf("late", `${NOTE}; exec sleep 100`, 'timeout = "300ms"', "max_attempts = 1", 'grace = "1s"'),
   definitionOf("overruns", `${NOTE}; exec sleep 100`, 'execution_duration = "1s"', 'grace = "1s"'),
   definitionOf("aborted", `${NOTE}; exec sleep 100`, 'grace = "1s"'),
-  definitionOf("aborted-later", `${NOTE}; exit 75`, "release = [75]", 'release_delay = "2s"'),
+  definitionOf("aborted-later", `${NOTE}; exit 75`, "release = [75]", 'release_delay = "6s"'),
   definitionOf("missing", "").replace('["sh", "-c", ""]', '["./missing"]') + 'backoff = "2s"\n',
   definitionOf("field", "").replace('["sh", "-c", ""]', '["echo", "{body.id}"]'),
   definitionOf("parameter", "", 'params.width = { type = "integer", from = "body.width" }'),
@@ -58,11 +58,10 @@ forEachForm("a message of SQS", (form) => {
     const idOf = (kind: string): string => existing(ids.get(kind));
 
     const worker = await place.worker(["--concurrency", "8"]);
-    // First of all: it is given out again after two seconds.
-    await place.reaches(idOf("aborted-later"), "QUEUED");
-    await place.ok("abort", "--no-wait", idOf("aborted-later"));
     await worker.says("jobs of missing wait for 1 s");
     place.write("missing", '#!/bin/sh\necho "$REEVE_ATTEMPT $REEVE_RECEIVE_COUNT" >> missing.ran\n', 0o755);
+    await place.reaches(idOf("aborted-later"), "QUEUED");
+    await place.ok("abort", "--no-wait", idOf("aborted-later"));
     await place.reaches(idOf("aborted"), "EXECUTING");
     await place.file("aborted");
     await place.ok("abort", idOf("aborted"));

@@ -72,7 +72,7 @@ function emptyStore(): Uint8Array {
     location,
     durability: "normal",
     openDatabase: (path) => runtime.openDatabase(path, { create: true }),
-    clock: { soon: () => {}, after: () => {} },
+    clock: { soon: () => {}, after: () => () => {} },
     random: () => 0,
     patience: "fail",
   }).close();

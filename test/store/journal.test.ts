@@ -76,6 +76,22 @@ describe("writes of one moment", () => {
     expect(at.told).toEqual(["commit"]);
   });
 
+  test("are shared by those that have time, which wait no longer than they have", async () => {
+    using at = setting();
+    const patient = [at.journal.write(() => 1, 10), at.journal.write(() => 2, 10)];
+    await at.clock.advance(5);
+    expect(at.told).toEqual([]);
+    const urgent = at.journal.write(() => 3);
+    at.clock.settle();
+    expect(await Promise.all([...patient, urgent])).toEqual([1, 2, 3]);
+    expect([at.told, at.clock.waits]).toEqual([["commit"], []]);
+    const alone = at.journal.write(() => 4, 10);
+    await at.clock.advance(9);
+    expect(at.told).toEqual(["commit"]);
+    await at.clock.advance(1);
+    expect([await alone, at.told]).toEqual([4, ["commit", "commit"]]);
+  });
+
   test("are told after the commit, and seen by others by then, not before", async () => {
     using at = setting();
     const writing = at.note(1);
