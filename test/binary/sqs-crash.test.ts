@@ -4,7 +4,7 @@ import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { forEachForm } from "./forms.ts";
 import type { Running } from "./place.ts";
-import { definitionOf, reasonOf, SqsPlace } from "./sqs-place.ts";
+import { definitionOf, reasonOf, SqsPlace, testCompiled } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
@@ -20,7 +20,7 @@ const died = async (worker: Running): Promise<void> => {
 };
 
 forEachForm("a worker on SQS", (form) => {
-  test.concurrent(
+  testCompiled(form)(
     "that is killed by a message is followed by others, until that message is given up; all others are done",
     async () => {
       await using place = await SqsPlace.open(form, server);

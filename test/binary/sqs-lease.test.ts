@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { eventually, stays, within } from "../support/eventually.ts";
 import { sqsError } from "../support/fault-proxy.ts";
+import { stateOf } from "../support/processes.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { forEachForm } from "./forms.ts";
-import { definitionOf, SqsPlace, Thief } from "./sqs-place.ts";
+import { definitionOf, ended, SqsPlace, testCompiled, Thief } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
 afterAll(() => server[Symbol.asyncDispose]());
 
-const SETTINGS = 'visibility = "5s"\nbeat = "1s"\nwait = "1s"\n';
+const SETTINGS = 'visibility = "8s"\nbeat = "1s"\nwait = "1s"\n';
 const LIMITS = ['grace = "100ms"', 'backoff = "100ms"', 'exit_handler = ["sh", "-c", "echo $REEVE_CAUSE >> cleaned"]'];
 
 async function setUp(place: SqsPlace, script: string): Promise<string> {
@@ -24,11 +25,11 @@ async function setUp(place: SqsPlace, script: string): Promise<string> {
 const BEGUN = 'echo "$REEVE_RECEIVE_COUNT" >> begun; echo $$ > pid';
 
 forEachForm("the lease of a message", (form) => {
-  test.concurrent("is kept for as long as its job runs, and while its delete is refused", async () => {
+  testCompiled(form)("is kept for as long as its job runs, and while its delete is refused", async () => {
     await using place = await SqsPlace.open(form, server);
-    const queue = await setUp(place, `${BEGUN}; sleep 7`);
+    const queue = await setUp(place, `${BEGUN}; sleep 10`);
     const id = await place.send(queue, "job");
-    await place.worker();
+    const worker = await place.worker();
     await place.file("begun");
     await using thief = new Thief(server, queue);
     let refusals = 0;
@@ -36,26 +37,26 @@ forEachForm("the lease of a message", (form) => {
       action === "DeleteMessageBatch" && (refusals += 1) <= 4
         ? sqsError("ServiceUnavailable", "later", { status: 503 })
         : "pass";
-    await place.reaches(id, "COMPLETED");
+    await ended(worker, id, "COMPLETED");
     await place.emptied(queue);
     expect([place.lines("begun"), thief.stolen]).toEqual([["1"], []]);
     expect(refusals).toBeGreaterThan(4);
     // About one a second, and not many more.
-    expect(place.proxy.count("ChangeMessageVisibility")).toBeWithin(5, 15);
+    expect(place.proxy.count("ChangeMessageVisibility")).toBeWithin(7, 20);
     expect(place.read("cleaned")).toBe("");
   });
 
-  test.concurrent("is kept while its job stands still", async () => {
+  testCompiled(form)("is kept while its job stands still", async () => {
     await using place = await SqsPlace.open(form, server);
     const queue = await setUp(place, `${BEGUN}; sleep 2`);
     const id = await place.send(queue, "job");
-    await place.worker();
-    await place.file("pid");
+    const worker = await place.worker();
+    const pid = Number(await place.file("pid"));
     await place.ok("suspend", id);
     await using thief = new Thief(server, queue);
-    await stays("it stands still", () => place.jobProcesses().length > 0, 6000);
+    await stays("it stands still", () => stateOf(pid) === "T", 9000);
     await place.ok("resume", id);
-    await place.reaches(id, "COMPLETED");
+    await ended(worker, id, "COMPLETED");
     await place.emptied(queue);
     expect([place.lines("begun"), thief.stolen]).toEqual([["1"], []]);
   });
@@ -71,18 +72,19 @@ forEachForm("the lease of a message", (form) => {
       const id = await place.send(queue, "job");
       place.proxy.decide = ({ action }) =>
         action === "ChangeMessageVisibility" ? sqsError("InternalError", "not today", { status: 500 }) : "pass";
-      await place.worker();
+      const worker = await place.worker();
       await place.file("pid");
       const received = existing((await server.inFlight(queue))[0]).visibilityDeadline;
-      await eventually("its tree is gone", () => place.jobProcesses().length === 0);
+      await ended(worker, id, "UNKNOWN");
+      expect(place.jobProcesses()).toEqual([]);
       expect(received - Date.now()).toBeGreaterThan(0);
       expect(await server.inFlight(queue)).toHaveLength(1);
-      const unknown = await place.reaches(id, "UNKNOWN");
+      const unknown = await place.show(id);
       expect(unknown.errorSummary?.message).toMatch(/lease/);
       expect(place.proxy.count("DeleteMessageBatch")).toBe(0);
 
       place.proxy.forget();
-      await place.reaches(id, "COMPLETED");
+      await ended(worker, id, "COMPLETED");
       await place.emptied(queue);
       expect([place.lines("begun"), place.read("cleaned")]).toEqual([["1", "2"], ""]);
     },
@@ -116,7 +118,7 @@ forEachForm("the lease of a message", (form) => {
         5000,
       );
       place.write("go", "");
-      await place.reaches(id, "UNKNOWN");
+      await ended(worker, id, "UNKNOWN");
       expect(await server.inFlight(queue)).toHaveLength(1);
       expect([place.proxy.count("DeleteMessageBatch"), place.read("cleaned")]).toEqual([0, ""]);
       expect(place.lines("begun")).toEqual(["1"]);

@@ -1,9 +1,15 @@
-import type { JobDocument } from "../../src/uws/document.ts";
+import { test } from "bun:test";
 import { eventually } from "../support/eventually.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { ENVIRONMENT, type HeldMessage, type SqsServer } from "../support/sqs-server.ts";
-import type { Form } from "./forms.ts";
-import { Place, type Running } from "./place.ts";
+import { COMPILED, type Form } from "./forms.ts";
+import { Place, type LogLine, type Running } from "./place.ts";
+
+/** Places that are open at the same time. */
+const MOST_AT_ONCE = 5;
+const PATIENCE_MS = 60_000;
+/** All that are before it have ended by then. */
+const TURN_MS = 100_000;
 
 /** A message attribute as it is sent. */
 export const text = (StringValue: string) => ({ DataType: "String", StringValue });
@@ -15,15 +21,19 @@ export const text = (StringValue: string) => ({ DataType: "String", StringValue 
 export class SqsPlace extends Place {
   readonly server: SqsServer;
   readonly proxy: FaultProxy;
+  static #open = 0;
 
-  private constructor(form: Form, server: SqsServer, proxy: FaultProxy, store?: string) {
-    super(form, store);
+  private constructor(form: Form, server: SqsServer, proxy: FaultProxy) {
+    super(form);
     this.server = server;
     this.proxy = proxy;
   }
 
-  static async open(form: Form, server: SqsServer, store?: string): Promise<SqsPlace> {
-    return new SqsPlace(form, server, await FaultProxy.start(server.origin), store);
+  /** Waits for its turn: what many do at once on a busy machine would tell of the machine only. */
+  static async open(form: Form, server: SqsServer): Promise<SqsPlace> {
+    await eventually("few others are open", () => SqsPlace.#open < MOST_AT_ONCE, TURN_MS);
+    SqsPlace.#open += 1;
+    return new SqsPlace(form, server, await FaultProxy.start(server.origin));
   }
 
   override get environment(): Record<string, string> {
@@ -44,31 +54,13 @@ export class SqsPlace extends Place {
     return this.worker(["--queue", this.urlOf(queue), ...args, "--", ...command]);
   }
 
-  /** Null: the store has no such job yet. */
-  async seen(id: string): Promise<JobDocument | null> {
-    const { code, stdout } = await this.reeve("show", "--json", id);
-    // The program wrote it; what of it is looked at, the tests check.
-    return code === 0 ? (JSON.parse(stdout) as JobDocument) : null;
-  }
-
-  /** Waits until a job is in that phase, and gives what is known of it. */
-  async reaches(id: string, phase: string): Promise<JobDocument> {
-    return eventually(
-      `job ${id} is ${phase}`,
-      async () => {
-        const job = await this.seen(id);
-        return job?.phase === phase ? job : null;
-      },
-      30_000,
-    );
-  }
-
   /** Waits until nobody has anything of the queue any more, and nothing waits in it. */
-  async emptied(queue: string, patienceMs = 30_000): Promise<void> {
+  async emptied(queue: string, patienceMs = PATIENCE_MS): Promise<void> {
     await eventually(`${queue} is empty`, async () => (await this.server.size(queue)) === 0, patienceMs);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
+    SqsPlace.#open -= 1;
     await super[Symbol.asyncDispose]();
     await this.proxy[Symbol.asyncDispose]();
   }
@@ -96,6 +88,17 @@ export class Thief implements AsyncDisposable {
     await this.#ended;
   }
 }
+
+/** Waits until a worker has told that an attempt of the job ended so. */
+export async function ended(worker: Running, id: string, phase: string): Promise<void> {
+  const isIt = (line: LogLine): boolean => line.event === "job ended" && line.job === id && line.phase === phase;
+  await eventually(`job ${id} is ${phase}`, () => worker.log().some(isIt), PATIENCE_MS);
+}
+
+/** For a test that takes long, and tells of no runtime: of the other forms there is none. */
+export const testCompiled = (form: Form) => (name: string, body: () => Promise<void>) => {
+  if (form === COMPILED) test.concurrent(name, body);
+};
 
 /** Why a dead letter was given up. */
 export const reasonOf = ({ messageAttributes }: HeldMessage): unknown =>

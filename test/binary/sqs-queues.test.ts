@@ -6,7 +6,7 @@ import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { FORMS, forEachForm, type Form } from "./forms.ts";
 import { Place, sh } from "./place.ts";
-import { SqsPlace, text } from "./sqs-place.ts";
+import { SqsPlace, testCompiled, text } from "./sqs-place.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -61,7 +61,7 @@ forEachForm("queues of SQS", (form) => {
     expect(Math.max(last("a"), last("c"))).toBeLessThan(last("b"));
   });
 
-  test.concurrent(
+  testCompiled(form)(
     "beside each other and the store's own have their shares, their jobs and their exit handlers",
     async () => {
       await using place = await SqsPlace.open(form, server);

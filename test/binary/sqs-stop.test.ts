@@ -4,13 +4,13 @@ import { isLiving } from "../support/processes.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { forEachForm } from "./forms.ts";
 import type { Done, Running } from "./place.ts";
-import { definitionOf, SqsPlace, Thief } from "./sqs-place.ts";
+import { definitionOf, SqsPlace, testCompiled, Thief } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
 afterAll(() => server[Symbol.asyncDispose]());
 
-const VISIBILITY_SECONDS = 6;
+const VISIBILITY_SECONDS = 8;
 
 interface SetUp {
   readonly budget: string;
@@ -73,10 +73,10 @@ forEachForm("a stop of a worker on SQS", (form) => {
   test.concurrent("keeps the lease while an exit handler runs, and puts the message back only then", async () => {
     await using place = await SqsPlace.open(form, server);
     const limits = [
-      'exit_handler = ["sh", "-c", "echo begun >> handler; sleep 7; echo ended $REEVE_CAUSE >> handler"]',
+      'exit_handler = ["sh", "-c", "echo begun >> handler; sleep 9; echo ended $REEVE_CAUSE >> handler"]',
     ];
     const script = "echo begun >> begun; sleep 1000";
-    const queue = await setUp(place, { budget: "12s", wait: "1s", script, limits });
+    const queue = await setUp(place, { budget: "20s", wait: "1s", script, limits });
     const id = await place.send(queue, "job");
     const worker = await place.worker();
     await place.file("begun");
@@ -88,7 +88,7 @@ forEachForm("a stop of a worker on SQS", (form) => {
     expect([await server.inFlight(queue), await place.phase(id)]).toMatchObject([[{}], "QUEUED"]);
   });
 
-  test.concurrent(
+  testCompiled(form)(
     "that is told again after a while is over at once; the clean-up is owed, and comes first next time",
     async () => {
       await using place = await SqsPlace.open(form, server);
@@ -130,7 +130,7 @@ forEachForm("a stop of a worker on SQS", (form) => {
     expect([putBackFor(place), await server.size(queue)]).toEqual([[5], 1]);
   });
 
-  test.concurrent("waits for an empty poll; a later signal breaks it off, and says so", async () => {
+  testCompiled(form)("waits for an empty poll; a later signal breaks it off, and says so", async () => {
     await using place = await SqsPlace.open(form, server);
     await setUp(place, { budget: "25s", wait: "18s", script: "true" });
     const worker = await place.worker();

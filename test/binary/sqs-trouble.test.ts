@@ -4,9 +4,9 @@ import { eventually, stays, within } from "../support/eventually.ts";
 import { sqsError, type Fate, type HttpAnswer } from "../support/fault-proxy.ts";
 import { isLiving } from "../support/processes.ts";
 import { SqsServer } from "../support/sqs-server.ts";
-import { COMPILED, forEachForm } from "./forms.ts";
+import { forEachForm } from "./forms.ts";
 import type { Done, Place } from "./place.ts";
-import { SqsPlace } from "./sqs-place.ts";
+import { SqsPlace, testCompiled } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
@@ -99,11 +99,12 @@ forEachForm("a worker whose SQS queue", (form) => {
     const [queue] = await server.createPair({}, 5);
     place.write(
       "reeve.toml",
-      settings(place.urlOf(queue)) + job.replace("echo", "while [ ! -e go ]; do sleep 0.02; done; echo"),
+      settings(place.urlOf(queue)) +
+        job.replace("echo", "echo begun >> begun; while [ ! -e go ]; do sleep 0.02; done; echo"),
     );
     const [n = ""] = await sendAll(place, queue, 1);
     const worker = await place.worker(["--concurrency", "2"]);
-    await eventually("it runs", () => place.jobProcesses().length > 0);
+    await place.file("begun");
     place.proxy.decide = () => "reset";
     await worker.says('"queue trouble"');
     const before = place.proxy.seen.length;
@@ -119,7 +120,7 @@ forEachForm("a worker whose SQS queue", (form) => {
     expect(place.lines("ran")).toEqual([n]);
   });
 
-  test.concurrent("never answers a poll gives it up in time, goes on, and ends when it is told to", async () => {
+  testCompiled(form)("never answers a poll gives it up in time, goes on, and ends when it is told to", async () => {
     await using place = await SqsPlace.open(form, server);
     const [queue] = await server.createPair({}, 5);
     place.write("reeve.toml", settings(place.urlOf(queue), 'visibility = "5s"\nbeat = "1s"\n') + job);
@@ -161,15 +162,13 @@ forEachForm("a worker whose SQS queue", (form) => {
   });
 
   // It waits for the time that one request has.
-  if (form === COMPILED) {
-    test.concurrent("never answers at all is given up after the first request", async () => {
-      await using place = await SqsPlace.open(form, server);
-      const queue = await server.createQueue();
-      place.proxy.decide = () => "hang";
-      const silent = await givesUp(place, place.urlOf(queue));
-      expect(silent.stderr).toContain("within 2 s no poll of it succeeded");
-    });
-  }
+  testCompiled(form)("never answers at all is given up after the first request", async () => {
+    await using place = await SqsPlace.open(form, server);
+    const queue = await server.createQueue();
+    place.proxy.decide = () => "hang";
+    const silent = await givesUp(place, place.urlOf(queue));
+    expect(silent.stderr).toContain("within 2 s no poll of it succeeded");
+  });
 
   test.concurrent("wants credentials or a region that are not there says so, and the worker ends", async () => {
     await using place = await SqsPlace.open(form, server);

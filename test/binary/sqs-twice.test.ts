@@ -4,7 +4,7 @@ import { sqsAnswer, sqsError, type Seen } from "../support/fault-proxy.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { forEachForm } from "./forms.ts";
-import { definitionOf, SqsPlace, text } from "./sqs-place.ts";
+import { definitionOf, ended, SqsPlace, text } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
@@ -12,7 +12,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 async function setUp(place: SqsPlace, script: string): Promise<string> {
   const [queue] = await server.createPair({}, 10);
-  const lease = 'visibility = "5s"\nbeat = "1s"\nwait = "1s"\n';
+  const lease = 'visibility = "6s"\nbeat = "1s"\nwait = "1s"\n';
   const definition = definitionOf("job", script, 'grace = "100ms"');
   place.write("reeve.toml", `[queues.main]\nurl = "${place.urlOf(queue)}"\n${lease}${definition}`);
   return queue;
@@ -44,8 +44,9 @@ forEachForm("a message of SQS that comes twice", (form) => {
       await using place = await SqsPlace.open(form, server);
       const queue = await setUp(place, WAITS);
       const id = await place.send(queue, "job");
-      for (const concurrency of workers) await place.worker(["--concurrency", concurrency]);
+      const worker = await place.worker(["--concurrency", workers[0] ?? "1"]);
       await place.file("begun");
+      for (const concurrency of workers.slice(1)) await place.worker(["--concurrency", concurrency]);
       // A beat between would be told that the message is nobody's.
       place.proxy.decide = ({ action }) => (action === "ChangeMessageVisibility" ? sqsAnswer({}) : "pass");
       expect(await showAgain(queue)).toBe(1);
@@ -57,7 +58,7 @@ forEachForm("a message of SQS that comes twice", (form) => {
         action === "ChangeMessageVisibility" && body["ReceiptHandle"] === newer?.receiptHandle;
       await eventually("the newer one is kept", () => place.proxy.seen.some(isUsed));
       place.write("go", "");
-      await place.reaches(id, "COMPLETED");
+      await ended(worker, id, "COMPLETED");
       await place.emptied(queue);
       expect([place.lines("begun"), place.lines("ran")]).toEqual([["1"], ["ran"]]);
       const { jobInfo } = await place.show(id);

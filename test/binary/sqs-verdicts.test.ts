@@ -5,7 +5,7 @@ import { sqsError } from "../support/fault-proxy.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { existing } from "../support/temporary.ts";
 import { forEachForm } from "./forms.ts";
-import { definitionOf, reasonOf, SqsPlace } from "./sqs-place.ts";
+import { definitionOf, ended, reasonOf, SqsPlace } from "./sqs-place.ts";
 
 let server: SqsServer;
 beforeAll(async () => void (server = await SqsServer.start()));
@@ -27,7 +27,7 @@ const DEFINITIONS = [
   definitionOf("late", `${NOTE}; exec sleep 100`, 'timeout = "300ms"', "max_attempts = 1", 'grace = "1s"'),
   definitionOf("overruns", `${NOTE}; exec sleep 100`, 'execution_duration = "1s"', 'grace = "1s"'),
   definitionOf("aborted", `${NOTE}; exec sleep 100`, 'grace = "1s"'),
-  definitionOf("aborted-later", `${NOTE}; exit 75`, "release = [75]", 'release_delay = "6s"'),
+  definitionOf("aborted-later", `${NOTE}; exit 75`, "release = [75]", 'release_delay = "4s"'),
   definitionOf("missing", "").replace('["sh", "-c", ""]', '["./missing"]') + 'backoff = "2s"\n',
   definitionOf("field", "").replace('["sh", "-c", ""]', '["echo", "{body.id}"]'),
   definitionOf("parameter", "", 'params.width = { type = "integer", from = "body.width" }'),
@@ -60,9 +60,8 @@ forEachForm("a message of SQS", (form) => {
     const worker = await place.worker(["--concurrency", "8"]);
     await worker.says("jobs of missing wait for 1 s");
     place.write("missing", '#!/bin/sh\necho "$REEVE_ATTEMPT $REEVE_RECEIVE_COUNT" >> missing.ran\n', 0o755);
-    await place.reaches(idOf("aborted-later"), "QUEUED");
+    await ended(worker, idOf("aborted-later"), "QUEUED");
     await place.ok("abort", "--no-wait", idOf("aborted-later"));
-    await place.reaches(idOf("aborted"), "EXECUTING");
     await place.file("aborted");
     await place.ok("abort", idOf("aborted"));
     await place.emptied(queue);
@@ -109,8 +108,8 @@ forEachForm("a message of SQS", (form) => {
       const job = existing(jobs.get(existing(never[index])));
       expect([job.phase, job.errorSummary?.message]).toEqual(["ERROR", String(reasonOf(letter))]);
     }
-    const ended = ["done", "releases", "killed", "missing", "aborted", "aborted-later"];
-    expect(ended.map((kind) => String(jobs.get(idOf(kind))?.phase))).toEqual([
+    const ends = ["done", "releases", "killed", "missing", "aborted", "aborted-later"];
+    expect(ends.map((kind) => String(jobs.get(idOf(kind))?.phase))).toEqual([
       ...["done", "releases", "killed", "missing"].map(() => "COMPLETED"),
       "ABORTED",
       "ABORTED",
@@ -154,7 +153,8 @@ forEachForm("a queue of SQS", (form) => {
       await worker.says(`/${mute}: its maxReceiveCount is 2`);
 
       // What nobody takes stays where it is, and its job says why.
-      const job = await place.reaches(rejected, "ERROR");
+      await ended(worker, rejected, "ERROR");
+      const job = await place.show(rejected);
       expect(job.errorSummary?.message).toStartWith("exit code 65");
       await worker.says("redrive policy, or set on_exhausted");
       expect((await place.show(rejected)).errorSummary?.message).toContain(bare);
