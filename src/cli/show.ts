@@ -1,6 +1,6 @@
 import { EXIT } from "../errors.ts";
 import type { Attempt } from "../store/attempt.ts";
-import type { Job } from "../store/job.ts";
+import { bodySize, type Job } from "../store/job.ts";
 import {
   commandOf,
   errorSummary,
@@ -50,6 +50,7 @@ type Pair = readonly [name: string, value: string];
 
 function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[] {
   const { context } = inputs;
+  const size = bodySize(inputs);
   const given = inputs.parameters.map(({ name, values, secret }) => `${name}=${secret ? MASK : values.join(", ")}`);
   return [
     ["job", job.id],
@@ -61,7 +62,7 @@ function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[
     ["exit handler", safe(shellLine(exitHandlerOf(inputs, attempts.at(-1)) ?? []))],
     ["directory", safe(context.kind === "command" ? context.cwd : (attempts.at(-1)?.cwd ?? ""))],
     ["parameters", safeLines(given.join("\n"))],
-    ["body", inputs.body === null ? "" : byteSize(inputs.body.length)],
+    ["body", size === null ? "" : byteSize(size)],
     ["run id", safe(job.runId ?? "")],
     ["owner", safe(job.owner ?? "")],
     ["priority", job.priority === 0 ? "" : String(job.priority)],

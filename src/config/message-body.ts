@@ -1,3 +1,14 @@
+import { readFileSync } from "node:fs";
+import { messageOf } from "../errors.ts";
+
+/** What a job is given: bytes where they are few, a file (of `size` bytes) where they are many; null: nothing. */
+export type Body =
+  | { readonly kind: "inline"; readonly bytes: Uint8Array }
+  | { readonly kind: "file"; readonly path: string; readonly size: number }
+  | null;
+
+export const inlineBody = (bytes: Uint8Array | null): Body => bytes && { kind: "inline", bytes };
+
 /** Why something is not to be had (`is missing`); `absent`: nothing is wrong with the body, it only does not say it. */
 export interface NotFound {
   problem: string;
@@ -38,9 +49,12 @@ class WrittenNumber {
 
 type Json = string | boolean | null | WrittenNumber | Json[] | { [key: string]: Json };
 
-/** Reads from a message's bytes; null stands for a job without a body. */
-export function messageBody(bytes: Uint8Array | null): MessageBody {
-  const whole = once(() => decode(bytes));
+/** To read 8 MiB of JSON keeps the only thread for half a second at worst; an argument has 128 KiB at most. */
+const MOST_READ = 8 * 1024 * 1024;
+
+/** Reads from a job's body; a file is read when first asked for. */
+export function messageBody(body: Body): MessageBody {
+  const whole = once(() => decode(body));
   const parsed = once(() => parse(whole()));
   const at = (path: readonly string[]): Parsed => valueAt(parsed(), path);
   return {
@@ -57,12 +71,23 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function decode(bytes: Uint8Array | null): Found {
-  if (bytes === null) return { problem: "is missing: the job has no body" };
+function decode(body: Body): Found {
+  if (body === null) return { problem: "is missing: the job has no body" };
+  const bytes = body.kind === "inline" ? body.bytes : readWhole(body);
+  if ("problem" in bytes) return bytes;
   try {
     return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
     return { problem: "is not valid UTF-8" };
+  }
+}
+
+function readWhole({ path, size }: Extract<Body, { kind: "file" }>): Uint8Array | NotFound {
+  if (size > MOST_READ) return { problem: `has ${size} bytes, and of more than ${MOST_READ} nothing is taken` };
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    return { problem: `cannot be read: ${messageOf(error)}` };
   }
 }
 

@@ -1,6 +1,6 @@
 import { configurationError, usageError } from "../errors.ts";
 import type { Definition, ParameterDefinition, Route } from "./definition.ts";
-import { messageBody, type MessageBody } from "./message-body.ts";
+import { messageBody, type Body, type MessageBody } from "./message-body.ts";
 import { messageParameters } from "./message-parameters.ts";
 import type { GivenParameter } from "./parameters.ts";
 import { withoutCase, writtenPlace } from "./template.ts";
@@ -11,7 +11,7 @@ export const JOB_ATTRIBUTE = "reeve.job";
 
 /** A message, as far as it says which job it is. Binary attributes are given as base64 text. */
 export interface Incoming {
-  readonly body: Uint8Array;
+  readonly body: Body;
   readonly attributes: Readonly<Record<string, string>>;
 }
 

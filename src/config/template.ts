@@ -1,7 +1,7 @@
 import { unreachable } from "../errors.ts";
 import { argumentProblem } from "./argument-text.ts";
 import type { MessagePlace, ParameterDefinition } from "./definition.ts";
-import { messageBody, type MessageBody } from "./message-body.ts";
+import { messageBody, type Body, type MessageBody } from "./message-body.ts";
 
 /** Where the text of a placeholder comes from. */
 export type Source = { from: "parameter"; name: string } | MessagePlace;
@@ -87,8 +87,7 @@ export interface ParameterValue {
 /** What placeholders are filled from. */
 export interface TemplateContext {
   parameters: ReadonlyMap<string, ParameterValue>;
-  /** Null if the job has no body. */
-  body: Uint8Array | null;
+  body: Body;
   attributes: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,5 @@
 import type { Limits, StopSignal } from "../config/definition.ts";
+import type { Body } from "../config/message-body.ts";
 import type { Output, Result } from "../store/job.ts";
 import type { Exit } from "../runtime/port.ts";
 
@@ -15,7 +16,8 @@ export interface Launch extends TreeName {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | null;
+  /** A file is moved into the slot: it is the job's own from then on. */
+  readonly body: Body;
   /** What of them concerns processes and output. */
   readonly limits: Limits;
   /** The directory that is kept for the job when something is in it. */

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Libc } from "../runtime/port.ts";
 import type { Clock } from "../clock.ts";
+import type { Body } from "../config/message-body.ts";
 import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
 import { CONTROL_QUOTA, readControl } from "./control.ts";
 import { ControlGroup } from "./control-group.ts";
@@ -42,6 +43,7 @@ export class SlotFiles {
   readonly #resultsWatch: DirectoryWatch;
   readonly #workWatch: DirectoryWatch;
   #resultsUsed = true;
+  #hasMovedBody = false;
   #keeper: OutputKeeper | null = null;
   /** Made by another worker. */
   #group: ControlGroup | null = null;
@@ -70,6 +72,7 @@ export class SlotFiles {
   begin(limits: OutputLimits, seen?: SeenUpTo): void {
     this.#keeper?.stop();
     this.loan.takeBack();
+    this.#removeMovedBody();
     if (!this.#watch.isInOrder()) this.#rebuild();
     this.#probes.empty();
     if (this.#resultsUsed) this.#emptyResults();
@@ -141,8 +144,18 @@ export class SlotFiles {
     return this.#probes.lockedFiles();
   }
 
-  writeBody(body: Uint8Array): void {
-    writeFileSync(this.body, body, { mode: 0o600 });
+  /** For the tree to read, and for the caller to close. */
+  openBody(body: NonNullable<Body>): number {
+    this.#hasMovedBody = body.kind === "file";
+    if (body.kind === "file") renameSync(body.path, this.body);
+    else writeFileSync(this.body, body.bytes, { mode: 0o600 });
+    return openSync(this.body, "r");
+  }
+
+  /** What is large is not kept until the next job. */
+  #removeMovedBody(): void {
+    if (this.#hasMovedBody) rmSync(this.body, { force: true, recursive: true });
+    this.#hasMovedBody = false;
   }
 
   /** The working directory of this job: its own, if an earlier attempt left something in it. */
@@ -157,6 +170,7 @@ export class SlotFiles {
    */
   collect(launch: Ended, again: boolean): Takings {
     this.loan.takeBack(lendable(this, launch));
+    this.#removeMovedBody();
     const said = this.#probes.size("control");
     const control = readControl(this.#probes.read("control", 0, Math.min(said, CONTROL_QUOTA)), said);
     const resultsDirectory = this.#keepResults(launch, again);

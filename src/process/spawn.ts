@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import type { Exit, Runtime, SpawnedProcess, SpawnOptions } from "../runtime/port.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
@@ -47,7 +47,7 @@ export function spawn(
   try {
     const own = launch.role === "job" ? supervision.own : null;
     const withoutBody = own?.stdin ? 0 : supervision.devNull;
-    const stdin = launch.body === null ? withoutBody : keep(openBody(launch.body, files));
+    const stdin = launch.body === null ? withoutBody : keep(files.openBody(launch.body));
     const [stdout, stderr] = own?.output ? [1, 2] : openOutput(launch, files, keep);
     const control = keep(files.openLocked("control"));
     return spawnWith(launch, place, supervision, [stdin, stdout, stderr, control], onExit);
@@ -64,11 +64,6 @@ function openOutput(
 ): [stdout: number, stderr: number] {
   const stdout = keep(files.openLocked("output"));
   return [stdout, launch.limits.output === "separate" ? keep(files.openForAppending("errors")) : stdout];
-}
-
-function openBody(body: Uint8Array, files: SlotFiles): number {
-  files.writeBody(body);
-  return openSync(files.body, constants.O_RDONLY);
 }
 
 function spawnWith(

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { messageOf } from "../errors.ts";
+import type { Content } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { SqsKeeping, type KeepingOptions } from "./sqs-keeping.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
@@ -10,15 +10,17 @@ import { pointerProblem, readPointer, type Pointer } from "./sqs/pointer.ts";
 export interface BodiesOptions extends KeepingOptions {
   readonly store: {
     readonly deliveries: Pick<Store["deliveries"], "bodyOf">;
-    readonly location: Pick<Store["location"], "worker">;
+    readonly jobs: Pick<Store["jobs"], "hasBody">;
+    readonly location: Pick<Store["location"], "body">;
   };
   readonly worker: string;
   readonly newId: () => string;
+  readonly warn: (what: string) => void;
 }
 
 /** What a message has for its job. */
 export type Body =
-  | { readonly kind: "body"; readonly bytes: Uint8Array }
+  | { readonly kind: "body"; readonly content: Content }
   /** It will never be had. */
   | { readonly kind: "rejected"; readonly reason: string }
   /** It cannot be had now. */
@@ -33,6 +35,9 @@ export interface Arrived {
   /** It is ours until then, by the clock that runs while the machine sleeps. */
   readonly leasedUntil: number;
 }
+
+/** What a queue itself can carry is in the job's row, however it came; what is larger stays a file. In bytes. */
+const MOST_IN_ROW = 1024 * 1024;
 
 /** What the deletion of an object may take. Nobody waits for it. */
 const REMOVE_LIMIT_MS = 10_000;
@@ -58,11 +63,26 @@ export class SqsBodies {
     const found = messages.map(async (message) => ({ message, body: await this.#bodyOf(message, isWanted) }));
     await Promise.allSettled(found);
     await keeping.end();
-    return (await Promise.all(found)).map(({ message, body }) => ({
-      message,
-      body: keeping.hasLost(message) ? { kind: "lost" } : body,
-      leasedUntil: keeping.untilOf(message),
-    }));
+    return (await Promise.all(found)).map(({ message, body }) => {
+      const isLost = keeping.hasLost(message);
+      if (isLost) this.#discard(body);
+      return { message, body: isLost ? { kind: "lost" } : body, leasedUntil: keeping.untilOf(message) };
+    });
+  }
+
+  /** To be called when what arrived has been recorded, or could not be: removes the files that no job has. */
+  discard(arrived: readonly Arrived[]): void {
+    for (const { body } of arrived) this.#discard(body);
+  }
+
+  #discard(body: Body): void {
+    if (body.kind !== "body" || body.content.kind !== "file") return;
+    const { path } = body.content;
+    try {
+      if (!this.#options.store.jobs.hasBody(path)) rmSync(path, { force: true });
+    } catch (error) {
+      this.#options.warn(`${path} was not removed, and is until this worker has ended: ${messageOf(error)}`);
+    }
   }
 
   /** Deletes the object that a message named which is deleted itself; null: there is none to be deleted. */
@@ -85,12 +105,13 @@ export class SqsBodies {
   async #bodyOf(message: ReceivedMessage, isWanted: () => boolean): Promise<Body> {
     const bytes = Buffer.from(message.body);
     const pointer = this.#pointerOf(message);
-    if (pointer === null) return { kind: "body", bytes };
+    if (pointer === null) return inRow(bytes);
     if ("problem" in pointer) return { kind: "rejected", reason: pointer.problem };
     const { store, definition } = this.#options;
     const known = store.deliveries.bodyOf(definition.url, message.id);
     // What was run may be deleted by now; what was rejected has no other body than the pointer.
-    if (known && !bytes.equals(known)) return { kind: "body", bytes: known };
+    const isPointer = known?.kind === "inline" && bytes.equals(known.bytes);
+    if (known && !isPointer) return { kind: "body", content: known };
     return await this.#whileWanted(this.#fetch(pointer), isWanted);
   }
 
@@ -100,11 +121,13 @@ export class SqsBodies {
     const unwanted = Promise.withResolvers<Body>();
     const look = (): void => {
       if (isWanted()) cancel = clock.after(LOOK_EVERY_MS, look);
-      else unwanted.resolve({ kind: "later", why: "its job could not be started any more" });
+      else unwanted.resolve(GIVEN_UP);
     };
     let cancel = clock.after(LOOK_EVERY_MS, look);
     try {
-      return await Promise.race([fetching, unwanted.promise]);
+      const body = await Promise.race([fetching, unwanted.promise]);
+      if (body === GIVEN_UP) void fetching.then((late) => this.#discard(late));
+      return body;
     } finally {
       cancel();
     }
@@ -112,11 +135,11 @@ export class SqsBodies {
 
   async #fetch(pointer: Pointer): Promise<Body> {
     const { connection, definition, store, worker, newId } = this.#options;
-    const file = join(store.location.worker(worker), `body-${newId()}`);
+    const file = store.location.body(worker, newId());
     const answer = await connection.payloads.fetch(pointer, file, definition.visibilityMs);
     switch (answer.kind) {
       case "ok":
-        return taken(file);
+        return answer.value.bytes > MOST_IN_ROW ? inFile(file, answer.value.bytes) : taken(file);
       case "refused":
         return { kind: "rejected", reason: `its body cannot be had: ${answer.message}` };
       case "transient":
@@ -129,10 +152,16 @@ export class SqsBodies {
   }
 }
 
+const GIVEN_UP: Body = { kind: "later", why: "its job could not be started any more" };
+
+const inRow = (bytes: Uint8Array): Body => ({ kind: "body", content: { kind: "inline", bytes } });
+
+const inFile = (path: string, size: number): Body => ({ kind: "body", content: { kind: "file", path, size } });
+
 /** What cannot be read for want of something may be read another time. */
 function taken(file: string): Body {
   try {
-    return { kind: "body", bytes: readFileSync(file) };
+    return inRow(readFileSync(file));
   } catch (error) {
     return { kind: "later", why: `its body cannot be read: ${messageOf(error)}` };
   } finally {

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
+import { inlineBody } from "../config/message-body.ts";
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import type { Routed, Router } from "../config/routing.ts";
 import type { Arrival, Disposition } from "../store/deliveries.ts";
@@ -83,10 +85,10 @@ export class SqsIntake {
 
   #takeOne(arrived: Arrived, { without }: Request): RunOrNot {
     const { message: received } = arrived;
-    const body = this.#lastWord(arrived);
+    const body = this.#lastWord({ ...arrived, body: this.#ifThere(arrived.body) });
     if (body.kind === "lost") return body;
     if (body.kind === "later") return { ...body, delayMs: bodyDelayMs(received) };
-    const incoming = incomingOf(received, body.kind === "body" ? body.bytes : Buffer.from(received.body));
+    const incoming = incomingOf(received, body.kind === "body" ? body.content : inlineBody(Buffer.from(received.body)));
     const routed: Routed =
       body.kind === "rejected" ? { ...body, definition: null } : this.#options.router.route(incoming);
     if (routed.kind === "unroutable" && this.#settings.onUnroutable === "leave") {
@@ -107,6 +109,14 @@ export class SqsIntake {
     if (what.kind !== "run") return what;
     const rejected = routed.kind === "job" ? null : routed.reason;
     return { kind: "run", message: this.#messageOf(arrived, what.job, rejected) };
+  }
+
+  /** What an earlier job of the message has may have been removed with it since. */
+  #ifThere(body: Body): Body {
+    if (body.kind !== "body" || body.content.kind !== "file") return body;
+    const { path } = body.content;
+    if (existsSync(path) && !this.#options.store.forgetting.isToBeRemoved(path)) return body;
+    return { kind: "later", why: "the file of its body was removed" };
   }
 
   /** What cannot be had now is not had at all where the queue would give the message up without a reason. */

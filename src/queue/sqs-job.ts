@@ -1,4 +1,5 @@
 import type { Definition } from "../config/definition.ts";
+import type { Body } from "../config/message-body.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import { JOB_ATTRIBUTE, type Incoming, type Routed } from "../config/routing.ts";
 import { withoutCase } from "../config/template.ts";
@@ -7,7 +8,7 @@ import type { MakeJob } from "../store/deliveries.ts";
 import { attributeText, type ReceivedMessage } from "./sqs/message.ts";
 
 /** What a message says, as far as jobs can use it: attributes as texts, the system's own with them. */
-export function incomingOf({ attributes, systemAttributes }: ReceivedMessage, body: Uint8Array): Incoming {
+export function incomingOf({ attributes, systemAttributes }: ReceivedMessage, body: Body): Incoming {
   const texts = [...attributes].map(([name, value]) => [name, attributeText(value)] as const);
   // The system's last: no sender can claim to be another.
   return { body, attributes: Object.fromEntries([...texts, ...systemAttributes]) };

@@ -52,12 +52,11 @@ export class SqsQueue implements RemoteQueue {
 
   constructor(options: SqsQueueOptions) {
     const { definition, connection } = options;
-    const { visibilityMs, beatMs } = definition;
     this.#options = options;
     this.#emptiness = new Emptiness(options.clock);
     this.name = definition.url;
     this.weight = definition.weight;
-    this.terms = { visibilityMs, beatMs: beatMs ?? visibilityMs / 3 };
+    this.terms = { visibilityMs: definition.visibilityMs, beatMs: definition.beatMs ?? definition.visibilityMs / 3 };
     this.#policy = new QueuePolicy(connection, definition, options);
     this.#intake = new SqsIntake(definition, this.#policy, options);
     this.#bodies = new SqsBodies(options);
@@ -79,7 +78,8 @@ export class SqsQueue implements RemoteQueue {
       const messages = max <= 0 ? [] : await this.#poll(max, Math.min(waitSeconds, this.#policy.waitSeconds));
       if (messages.length === 0) return [];
       const arrived = await this.#bodies.of(messages, () => request().max > 0);
-      const taken = await this.#options.store.write(() => this.#intake.take(arrived, request(), admit));
+      const recording = this.#options.store.write(() => this.#intake.take(arrived, request(), admit));
+      const taken = await recording.finally(() => this.#bodies.discard(arrived));
       for (const { message, job } of taken.run) this.#held.set(message.receipt, { message, job });
       for (const { message, what } of taken.notRun) this.#tellBeside(this.#answer(message, what), message);
       // There may be more behind what was not to be run.

@@ -1,3 +1,4 @@
+import type { Body } from "../config/message-body.ts";
 import type { StoreDatabase } from "./database.ts";
 import type { Decisions } from "./decisions.ts";
 import { JOB_COLUMNS, type Job, type JobError } from "./job.ts";
@@ -92,7 +93,7 @@ export class Deliveries {
   }
 
   /** The body of the job that this message was when it came before; null: it did not, or had none. */
-  bodyOf(queue: string, messageId: string): Uint8Array | null {
+  bodyOf(queue: string, messageId: string): Body {
     const job = this.byMessage({ queue, messageId });
     return job ? this.#jobs.inputs(job.seq).body : null;
   }

@@ -33,7 +33,7 @@ export class Forgetting {
     if (!isFinal(job.phase)) this.#dependents.ended(seq, "ABORTED", at);
     this.#leaveTombstone(job, at);
     this.#database.run("INSERT OR IGNORE INTO removals(path) VALUES(?)", this.#location.job(job.id));
-    this.#releaseContext(seq);
+    this.#releaseInputs(seq);
     this.#database.run("DELETE FROM jobs WHERE seq = ?", seq);
     return true;
   }
@@ -56,13 +56,25 @@ export class Forgetting {
     );
   }
 
-  /** The environment of a forgotten job is not kept behind its back. */
-  #releaseContext(seq: number): void {
-    const row = this.#database.get<{ context: number }>("SELECT context FROM inputs WHERE job = ?", seq);
+  /** The environment and the body of a forgotten job are not kept behind its back. */
+  #releaseInputs(seq: number): void {
+    const row = this.#database.get<{ context: number; bodyPath: string | null }>(
+      "SELECT context, body_path AS bodyPath FROM inputs WHERE job = ?",
+      seq,
+    );
     this.#database.run("DELETE FROM inputs WHERE job = ?", seq);
     if (!row) return;
+    if (row.bodyPath !== null) this.#removeUnnamed(row.bodyPath);
     this.#database.run("UPDATE contexts SET uses = uses - 1 WHERE id = ?", row.context);
     this.#database.run("DELETE FROM contexts WHERE id = ? AND uses <= 0", row.context);
+  }
+
+  #removeUnnamed(bodyPath: string): void {
+    this.#database.run(
+      `INSERT OR IGNORE INTO removals(path)
+        SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM inputs WHERE body_path = ?1)`,
+      bodyPath,
+    );
   }
 
   /** Jobs whose destruction is due, whatever they do. */
@@ -86,6 +98,10 @@ export class Forgetting {
   /** The directories that are still to go. */
   removals(): string[] {
     return this.#database.all<{ path: string }>("SELECT path FROM removals").map((row) => row.path);
+  }
+
+  isToBeRemoved(path: string): boolean {
+    return this.#database.get("SELECT 1 FROM removals WHERE path = ?", path) !== undefined;
   }
 
   /**

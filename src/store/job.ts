@@ -1,4 +1,5 @@
 import type { Limits } from "../config/definition.ts";
+import type { Body } from "../config/message-body.ts";
 import type { FinalPhase, Phase } from "./phases.ts";
 
 /** What changes while a job lives. Times are milliseconds since 1970, UTC. */
@@ -110,7 +111,12 @@ export interface Inputs {
   readonly command: readonly string[] | null;
   readonly parameters: readonly Parameter[];
   readonly attributes: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | null;
+  readonly body: Body;
+}
+
+/** In bytes; null: it has none. */
+export function bodySize({ body }: Pick<Inputs, "body">): number | null {
+  return body && (body.kind === "file" ? body.size : body.bytes.length);
 }
 
 /** What a queue is to be told of a message. */

@@ -3,6 +3,7 @@ import type { SqlValue } from "../runtime/port.ts";
 import type { StoreDatabase } from "./database.ts";
 import { JOB_COLUMNS, type Context, type Inputs, type Job, type Parameter } from "./job.ts";
 import { DEFAULT_LIMITS } from "../config/definition.ts";
+import { inlineBody } from "../config/message-body.ts";
 import type { Phase } from "./phases.ts";
 
 export interface Filter {
@@ -21,9 +22,12 @@ interface InputsRow {
   readonly parameters: string | null;
   readonly attributes: string | null;
   readonly body: Uint8Array | null;
+  readonly bodyPath: string | null;
+  readonly bodySize: number | null;
 }
 
-const INPUTS = "SELECT context AS contextId, command, parameters, attributes, body FROM inputs WHERE job = ?";
+const INPUTS = `SELECT context AS contextId, command, parameters, attributes, body, body_path AS bodyPath,
+  body_size AS bodySize FROM inputs WHERE job = ?`;
 
 /** Reads jobs. */
 export class Jobs {
@@ -100,8 +104,14 @@ export class Jobs {
       command: parse<string[]>(row.command),
       parameters: parse<Parameter[]>(row.parameters) ?? [],
       attributes: parse<Record<string, string>>(row.attributes) ?? {},
-      body: row.body,
+      body:
+        row.bodyPath === null ? inlineBody(row.body) : { kind: "file", path: row.bodyPath, size: row.bodySize ?? 0 },
     };
+  }
+
+  /** Whether a job has this file for its body. */
+  hasBody(path: string): boolean {
+    return this.#database.get("SELECT 1 FROM inputs WHERE body_path = ? LIMIT 1", path) !== undefined;
   }
 
   #context(id: number): Context {

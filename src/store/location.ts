@@ -37,6 +37,15 @@ export class StoreLocation {
     return join(this.directory, "jobs", id.slice(0, 2), id);
   }
 
+  /** Of bodies that are too large for a row: each is a worker's until a job has it. */
+  get bodies(): string {
+    return join(this.directory, "bodies");
+  }
+
+  body(worker: string, name: string): string {
+    return join(this.bodies, `${worker}.${name}`);
+  }
+
   bell(topic: string): string {
     return join(this.directory, "wake", topic);
   }
@@ -101,7 +110,7 @@ export function prepareLocation(
   environment: Readonly<Record<string, string | undefined>>,
 ): void {
   try {
-    mkdirSync(location.workers, { recursive: true, mode: 0o700 });
+    for (const path of [location.workers, location.bodies]) mkdirSync(path, { recursive: true, mode: 0o700 });
     // SQLite would make it readable by everyone.
     closeSync(openSync(location.database, "a", 0o600));
   } catch (error) {

@@ -209,6 +209,11 @@ CREATE INDEX jobs_message ON jobs(message_id) WHERE message_id IS NOT NULL;
 ALTER TABLE tombstones ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX tombstones_message ON tombstones(message_id) WHERE message_id IS NOT NULL;
 
+-- Where a body is that is too large for the row, and its size in bytes. More than one job may have the same file.
+ALTER TABLE inputs ADD COLUMN body_path TEXT;
+ALTER TABLE inputs ADD COLUMN body_size INTEGER;
+CREATE INDEX inputs_body_path ON inputs(body_path) WHERE body_path IS NOT NULL;
+
 -- What keeps a worker from its queue, in words; null: it is well.
 ALTER TABLE workers ADD COLUMN trouble TEXT;
 

@@ -34,8 +34,8 @@ const INSERT_JOB = `INSERT INTO jobs(id, phase, definition, run_id, owner, prior
 const USE_CONTEXT = `INSERT INTO contexts(uses, content) VALUES(1, ?)
   ON CONFLICT(content) DO UPDATE SET uses = uses + 1 RETURNING id`;
 
-const INSERT_INPUTS =
-  "INSERT INTO inputs(job, context, command, parameters, attributes, body) VALUES(?, ?, ?, ?, ?, ?)";
+const INSERT_INPUTS = `INSERT INTO inputs(job, context, command, parameters, attributes, body, body_path, body_size)
+  VALUES(?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const BEGIN = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = 1, receipt = id || '.1', started_at = ?3
   WHERE seq = ?1 RETURNING ${JOB_COLUMNS}`;
@@ -114,6 +114,8 @@ export class Submission {
   }
 
   #insertInputs(seq: number, inputs: Inputs): void {
+    const { body } = inputs;
+    const file = body?.kind === "file" ? body : null;
     this.#database
       .statement(INSERT_INPUTS)
       .run(
@@ -122,7 +124,9 @@ export class Submission {
         inputs.command && JSON.stringify(inputs.command),
         inputs.parameters.length > 0 ? JSON.stringify(inputs.parameters) : null,
         Object.keys(inputs.attributes).length > 0 ? JSON.stringify(inputs.attributes) : null,
-        inputs.body,
+        body?.kind === "inline" ? body.bytes : null,
+        file && file.path,
+        file && file.size,
       );
   }
 

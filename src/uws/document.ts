@@ -1,6 +1,6 @@
 import type { Attempt } from "../store/attempt.ts";
 import type { ExitHandler } from "../store/clean-ups.ts";
-import { foregroundOf, type Inputs, type Job, type JobError, type Parameter } from "../store/job.ts";
+import { bodySize, foregroundOf, type Inputs, type Job, type JobError, type Parameter } from "../store/job.ts";
 import type { StoredResult } from "../store/outputs.ts";
 import { unmetDependencies } from "../store/reading.ts";
 import type { Store } from "../store/store.ts";
@@ -117,7 +117,7 @@ function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
     command: commandOf(inputs, last),
     exitHandler: exitHandlerOf(inputs, last),
     cwd: inputs.context.kind === "command" ? inputs.context.cwd : (last?.cwd ?? null),
-    bodySize: inputs.body?.length ?? null,
+    bodySize: bodySize(inputs),
     priority: job.priority,
     failures: job.failures,
     lost: job.lost,

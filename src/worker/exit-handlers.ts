@@ -1,7 +1,9 @@
 import type { Limits, ResourceLimits } from "../config/definition.ts";
 import { SpawnFailed, type Launch, type RunningTree, type Slot, type TreeExit } from "../process/port.ts";
+import type { Body } from "../config/message-body.ts";
 import type { Place } from "../store/clean-ups.ts";
 import type { CleanUp, Job, Output } from "../store/job.ts";
+import { startWithOwnBody } from "./own-body.ts";
 import type { Host, Ports } from "./ports.ts";
 import type { Stop } from "./stop.ts";
 import { collect } from "./taking.ts";
@@ -14,7 +16,7 @@ export interface CleanUpOrder {
   readonly cwd: string;
   /** Has `REEVE_CAUSE` in it. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | null;
+  readonly body: Body;
   readonly limits: Limits;
   /** Tries that were begun before, perhaps by a worker that is dead now. */
   readonly tries: number;
@@ -96,7 +98,8 @@ export class ExitHandlers {
     await store.write(() => store.cleanUps.begun(order.job.seq, order.attempt, order.tries, this.#place));
     const launch = launchOf(order, store.location.job(order.job.id));
     try {
-      return await this.#supervise(slot.start(launch), launch, slot, this.#mayRunMs(order));
+      const tree = await startWithOwnBody(launch, order.directory, (own) => slot.start(own));
+      return await this.#supervise(tree, launch, slot, this.#mayRunMs(order));
     } catch (error) {
       if (!(error instanceof SpawnFailed)) throw error;
       emit({

@@ -11,7 +11,7 @@ type Needed = Pick<Ports, "store" | "locks" | "emit">;
 /**
  * Removes the directories of dead workers that no row names (any more): those that have been recovered for, and those
  * that were killed before they had registered or after they had unregistered. And those of attempts that have ended,
- * whose worker was killed before it could do so.
+ * whose worker was killed before it could do so. And bodies that are no job's.
  */
 export function removeLeftovers(ports: Needed): void {
   const { location, workers } = ports.store;
@@ -19,6 +19,19 @@ export function removeLeftovers(ports: Needed): void {
   for (const id of namesIn(location.workers)) if (!named.has(id)) removeIfLeft(id, ports);
   for (const name of namesIn(location.outliving))
     if (!isOpenAttempt(name, ports)) remove(join(location.outliving, name), ports);
+  removeBodies(ports);
+}
+
+/** Those that a worker fetched, and then was killed before a job had them. */
+function removeBodies(ports: Needed): void {
+  const { location, workers, jobs } = ports.store;
+  const found = namesIn(location.bodies);
+  // Asked after what is there was seen: a worker registers before it fetches anything.
+  const living = new Set(workers.all().map(({ id }) => id));
+  for (const name of found) {
+    const path = join(location.bodies, name);
+    if (!living.has(name.slice(0, name.lastIndexOf("."))) && !jobs.hasBody(path)) remove(path, ports);
+  }
 }
 
 const namesIn = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);

@@ -7,6 +7,7 @@ import type { CleanedUp, CleanUpOrder } from "./exit-handlers.ts";
 import { handlerDirectory, launchOf, timeLimit } from "./launch.ts";
 import type { Plan } from "./plan.ts";
 import type { Ports } from "./ports.ts";
+import { startWithOwnBody } from "./own-body.ts";
 import type { RunContext } from "./run.ts";
 import { collect, NO_TAKINGS } from "./taking.ts";
 
@@ -38,16 +39,19 @@ export async function perform(active: ActiveJob, context: RunContext): Promise<O
   const { planned } = active.started;
   const { clock } = context.ports;
   // It came too late: the message may be another's already.
-  if (active.cause === "lease lost")
-    return notStarted({ kind: "not started", reason: "its lease was over" }, clock.now());
+  if (active.cause === "lease lost") return notStarted(TOO_LATE, clock.now());
   if (planned.kind !== "plan") return notStarted(unplannedEnding(planned), clock.now());
   const launch = launchOf(active.started, planned.plan, context.ports);
-  const tree = start(active, launch);
+  const hasFile = launch.body?.kind === "file" && !active.started.adopted;
+  const tree = hasFile ? await startWithFile(active, launch) : start(active, launch);
+  if (tree === null) return notStarted(TOO_LATE, clock.now());
   if (tree instanceof SpawnFailed) {
     return notStarted({ kind: "spawn failed", errno: tree.errno, message: tree.message }, clock.now());
   }
   return supervise(active, tree, { launch, plan: planned.plan }, context);
 }
+
+const TOO_LATE: Ending = { kind: "not started", reason: "its lease was over" };
 
 /** What is being run, as it was planned. */
 interface Work {
@@ -125,6 +129,17 @@ function start(active: ActiveJob, launch: Launch): RunningTree | SpawnFailed {
     const tree = adopted?.tree ?? slot.start(launch);
     active.begun(tree);
     return tree;
+  } catch (error) {
+    if (error instanceof SpawnFailed) return error;
+    throw error;
+  }
+}
+
+/** Null: its lease was lost while its body was copied. */
+async function startWithFile(active: ActiveJob, launch: Launch): Promise<RunningTree | SpawnFailed | null> {
+  const begin = (own: Launch) => (active.cause === "lease lost" ? null : start(active, own));
+  try {
+    return await startWithOwnBody(launch, active.started.slot.directory, begin);
   } catch (error) {
     if (error instanceof SpawnFailed) return error;
     throw error;

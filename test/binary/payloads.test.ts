@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { createHash } from "node:crypto";
+import { readdirSync, statSync } from "node:fs";
 import { eventually, within } from "../support/eventually.ts";
+import type { HttpAnswer } from "../support/fault-proxy.ts";
+import { smallDisk } from "../support/filesystems.ts";
 import { s3Error, S3Server } from "../support/s3-server.ts";
 import { ENVIRONMENT, SqsServer } from "../support/sqs-server.ts";
+import { only } from "../support/temporary.ts";
 import { COMPILED, forEachForm, testWhere, type Form } from "./forms.ts";
 import { describeDone, Place } from "./place.ts";
 
@@ -18,6 +24,7 @@ const SIZE = { MessageAttributes: { ExtendedPayloadSize: { DataType: "Number", S
 
 /** A queue with its dead letters, and a place whose worker knows the objects. */
 interface Scene extends AsyncDisposable {
+  readonly environment: Readonly<Record<string, string>>;
   readonly place: Place;
   readonly s3: S3Server;
   readonly queue: string;
@@ -25,8 +32,8 @@ interface Scene extends AsyncDisposable {
   readonly drain: () => Promise<void>;
 }
 
-async function scene(form: Form, settings: string, maxReceiveCount = 3): Promise<Scene> {
-  const place = new Place(form);
+async function scene(form: Form, settings: string, maxReceiveCount = 3, store?: string): Promise<Scene> {
+  const place = new Place(form, store);
   const s3 = await S3Server.start();
   const [queue, dead] = await server.createPair({}, maxReceiveCount);
   const url = `${server.proxy.origin}/000000000000/${queue}`;
@@ -45,8 +52,20 @@ async function scene(form: Form, settings: string, maxReceiveCount = 3): Promise
     await place[Symbol.asyncDispose]();
     await s3[Symbol.asyncDispose]();
   };
-  return { place, s3, queue, dead, drain, [Symbol.asyncDispose]: end };
+  return { place, s3, queue, dead, environment, drain, [Symbol.asyncDispose]: end };
 }
+
+const MIB = 1024 * 1024;
+
+const toml = (keys: Readonly<Record<string, readonly string[]>>): string =>
+  Object.entries(keys)
+    .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
+    .join("");
+
+/** The bodies that are files of the store. */
+const filesOf = ({ store }: Place): string[] => readdirSync(`${store}/bodies`);
+const sizesOf = (place: Place): number[] =>
+  filesOf(place).map((name) => statSync(`${place.store}/bodies/${name}`).size);
 
 const ANY = { MessageAttributes: { kind: { DataType: "String", StringValue: "any" } } };
 const BUCKETS = 'pointer_buckets = ["bodies"]';
@@ -132,5 +151,74 @@ forEachForm("bodies in S3", (form) => {
     expect(signal).toBe("SIGTERM");
     expect(stderr).not.toContain("broken off");
     expect(server.proxy.count("ChangeMessageVisibility")).toBe(1);
+  });
+
+  testHere(
+    "a body of 200 MiB goes through files: each attempt reads the same, and the worker stays small",
+    async () => {
+      await using one = await scene(form, `${BUCKETS}\njob = "huge"\nwait = 1`);
+      const { place, s3, queue, drain } = one;
+      const script = `sha256sum >> read; grep VmHWM /proc/$PPID/status >> peak; echo changed > $REEVE_BODY
+      test $REEVE_ATTEMPT = 2 || kill -KILL $$`;
+      const huge = { command: ["sh", "-c", script], exit_handler: ["sh", "-c", "sha256sum >> cleaned"] };
+      place.write("reeve.toml", `${place.read("reeve.toml")}\n[jobs.huge]\n${toml(huge)}`);
+      const body = Buffer.alloc(200 * MIB, "no two pages of it are the same. ");
+      s3.put("bodies/a", body);
+      await server.send(queue, pointerTo("a"), SIZE);
+      await drain();
+      const sum = `${createHash("sha256").update(body).digest("hex")}  -`;
+      expect(place.lines("read")).toEqual([sum, sum]);
+      expect(place.lines("cleaned")).toEqual([sum]);
+      expect(s3.asked).toEqual(["GET /bodies/a"]);
+      for (const line of place.lines("peak")) expect(Number(/\d+/.exec(line))).toBeLessThan(200 * 1024);
+      const { jobId, jobInfo } = only(await place.list());
+      expect(jobInfo.bodySize).toBe(body.length);
+      expect(await place.ok("show", jobId)).toContain("200.0 MiB");
+      expect(filesOf(place)).toHaveLength(1);
+      await place.ok("delete", jobId);
+      expect(filesOf(place)).toEqual([]);
+    },
+  );
+
+  testHere("of a worker that is killed before it has recorded what it fetched no file is left", async () => {
+    await using one = await scene(form, `${BUCKETS}\nwait = 1`);
+    const { place, s3, queue, environment, drain } = one;
+    s3.put("bodies/a", LARGE);
+    await server.send(queue, pointerTo("a"), SIZE);
+    const go = Promise.withResolvers<void>();
+    s3.fates.push((answer) => ({ ...answer, after: go.promise }));
+    const killed = await place.worker([], { environment });
+    await eventually("the body is asked for", () => s3.asked.length === 1);
+    const database = new Database(`${place.store}/reeve.db`);
+    database.run("BEGIN IMMEDIATE");
+    go.resolve();
+    await eventually("all of it is there", () => sizesOf(place).includes(LARGE.length));
+    killed.signal("SIGKILL");
+    await killed.ended;
+    database.close();
+    expect(filesOf(place)).toHaveLength(1);
+    await drain();
+    expect(filesOf(place)).toEqual([]);
+    expect(await place.list()).toEqual([]);
+  });
+
+  testHere("a body for which the disk has no room is put off, and the worker goes on", async () => {
+    using disk = smallDisk("16m");
+    await using one = await scene(form, `${BUCKETS}\nvisibility = "6s"\nbeat = "1s"\nwait = 1`, 3, disk.of("store"));
+    const { place, s3, queue, environment } = one;
+    place.write("reeve.toml", place.read("reeve.toml").replaceAll("command =", 'grace = "1s"\ncommand ='));
+    s3.put("bodies/a", new Uint8Array(20 * MIB));
+    s3.fates.push(
+      ...Array.from({ length: 100 }, () => (answer: HttpAnswer) => ({ ...answer, breaks: "endless" }) as const),
+    );
+    await server.send(queue, pointerTo("a"), SIZE);
+    const worker = await place.worker([], { environment });
+    await worker.says("is put back: its body cannot be had now");
+    expect(worker.stderr()).toContain("ENOSPC");
+    expect(filesOf(place)).toEqual([]);
+    await server.send(queue, "as it is", ANY);
+    await eventually("it is run", () => place.read("any") === "as it is");
+    worker.signal("SIGTERM");
+    expect((await worker.ended).signal).toBe("SIGTERM");
   });
 });

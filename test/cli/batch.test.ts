@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { RESOURCE_NAMES } from "../../src/config/resources.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { bytes, desk, type Desk, type Done } from "./desk.ts";
@@ -26,7 +27,7 @@ test("every line is a job, with the options' names as keys", async () => {
     { phase: "PENDING", waiting: 1 },
   ]);
   expect(jobs.map(({ seq }) => store.jobs.inputs(seq))).toMatchObject([
-    { command: ["a"], body: bytes("b"), context: { environment: { X: "1" }, limits: { maxAttempts: 3 } } },
+    { command: ["a"], body: inlineBody(bytes("b")), context: { environment: { X: "1" }, limits: { maxAttempts: 3 } } },
     { command: ["b"], context: { secrets: ["S"], limits: { timeoutMs: 5000 } } },
     { command: ["c"] },
   ]);

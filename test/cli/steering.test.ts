@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { eventually } from "../support/eventually.ts";
 import { desk, failure, type Desk } from "./desk.ts";
 
@@ -130,7 +131,7 @@ test("retry makes a new job that asks for the same, of an ended one only", async
     owner: "o",
     executionDuration: 9,
     command: ["x", "y"],
-    body: new Uint8Array([1]),
+    body: inlineBody(new Uint8Array([1])),
   });
   const done = await work.reeve("retry", "-q", old.id);
   const job = work.at.store.jobs.byPrefix(done.stdout.trim());

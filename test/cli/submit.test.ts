@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { realpathSync } from "node:fs";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { RESOURCE_NAMES } from "../../src/config/resources.ts";
 import { existing, temporaryDirectory } from "../support/temporary.ts";
@@ -28,7 +29,7 @@ describe("a command", () => {
       executionDuration: 2,
     });
     const inputs = inputsOf(work, done.stdout);
-    expect(inputs).toMatchObject({ command: command.slice(1), body: bytes("-x"), parameters: [] });
+    expect(inputs).toMatchObject({ command: command.slice(1), body: inlineBody(bytes("-x")), parameters: [] });
     const {
       kind,
       cwd,
@@ -88,7 +89,7 @@ describe("a command", () => {
     using work = desk();
     const body = new Uint8Array([0, 255, 10, 128]);
     const done = await work.run(["submit", "--body-file", "-", "--", "cat"], { stdin: body });
-    expect(inputsOf(work, done.stdout).body).toEqual(body);
+    expect(inputsOf(work, done.stdout).body).toEqual(inlineBody(body));
   });
 
   test.each([

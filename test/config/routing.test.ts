@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineBody } from "../../src/config/message-body.ts";
 import type { Definition } from "../../src/config/definition.ts";
 import type { GivenParameter } from "../../src/config/parameters.ts";
 import { checkParameters } from "../../src/config/parameters.ts";
@@ -23,7 +24,7 @@ function route(given: RouterSettings, body: Body, attributes: Record<string, str
     body instanceof Uint8Array
       ? body
       : new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
-  return new Router(given).route({ body: bytes, attributes });
+  return new Router(given).route({ body: inlineBody(bytes), attributes });
 }
 
 /** What became of a message: `job resize`, or the reason. */
@@ -301,7 +302,7 @@ test("10 000 messages of garbage: each is somebody's, rejected or unroutable, wi
   const router = new Router(settings([resize, { ...crop, parameters }, named("params", { parameters })]));
   const kinds = new Map<string, number>();
   for (let index = 0; index < 10_000; index++) {
-    const routed = router.route({ body: garbage.body(), attributes: garbage.attributes() });
+    const routed = router.route({ body: inlineBody(garbage.body()), attributes: garbage.attributes() });
     if (routed.kind !== "job") expect(routed.reason).toMatch(/^[^\p{Cc}]{10,1000}[.?]$/u);
     kinds.set(routed.kind, (kinds.get(routed.kind) ?? 0) + 1);
   }

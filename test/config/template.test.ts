@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineBody } from "../../src/config/message-body.ts";
 import type { ParameterDefinition } from "../../src/config/definition.ts";
 import {
   compileTemplate,
@@ -7,6 +8,7 @@ import {
   placeholders,
   Rejection,
 } from "../../src/config/template.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 import { parameter } from "./helpers.ts";
 
 interface Given {
@@ -18,7 +20,7 @@ interface Given {
 function expand(argv: string[], { parameters = {}, body = null, attributes = {} }: Given = {}): string[] {
   return expandTemplate(compileTemplate(argv), {
     parameters: new Map(Object.entries(parameters)),
-    body: typeof body === "string" ? new TextEncoder().encode(body) : body,
+    body: inlineBody(typeof body === "string" ? new TextEncoder().encode(body) : body),
     attributes,
   });
 }
@@ -213,6 +215,32 @@ test.each(["x", "__proto__", "constructor", "toString"])("a missing attribute is
   expect(rejectionOf([`{attr.${name}}`], {})).toBe(`{attr.${name}}: the attribute \`${name}\` is missing.`);
 });
 
+const inFile = (path: string, size: number) =>
+  ({ parameters: new Map(), attributes: {}, body: { kind: "file", path, size } }) as const;
+
+describe("a body that is a file", () => {
+  test("is read like any other", () => {
+    using directory = temporaryDirectory();
+    const path = directory.write("body", '{"a":"x"}');
+    expect(expandTemplate(compileTemplate(["{body.a}", "{body}"]), inFile(path, 9))).toEqual(["x", '{"a":"x"}']);
+  });
+
+  test("is not looked at by a template that does not ask for it", () => {
+    expect(expandTemplate(compileTemplate(["x"]), inFile("/no/such/file", 9))).toEqual(["x"]);
+  });
+
+  test.each([
+    ["that is too large", 8 * 1024 * 1024 + 1, "has 8388609 bytes, and of more than 8388608 nothing is taken"],
+    ["that is gone", 8 * 1024 * 1024, "cannot be read: ENOENT"],
+  ])("%s is rejected with a sentence", (_, size, problem) => {
+    const expanding = (text: string) => () => expandTemplate(compileTemplate([text]), inFile("/no/such/file", size));
+    expect(expanding("{body}")).toThrow(`{body}: the message body ${problem}`);
+    expect(expanding("{body.a}")).toThrow(
+      `{body.a}: the field \`a\` of the message body cannot be read: the body ${problem}`,
+    );
+  });
+});
+
 describe("what cannot be an argument", () => {
   test.each([
     ["a\0b", "NUL"],
@@ -282,6 +310,6 @@ test("a rejection never holds the value", () => {
 test("one template serves many jobs", () => {
   const template = compileTemplate(["{body.a}"]);
   const context = { parameters: new Map<string, ParameterValue>(), attributes: {} };
-  const bodies = ['{"a":"1"}', '{"a":"2"}'].map((text) => new TextEncoder().encode(text));
+  const bodies = ['{"a":"1"}', '{"a":"2"}'].map((text) => inlineBody(new TextEncoder().encode(text)));
   expect(bodies.map((body) => expandTemplate(template, { ...context, body }))).toEqual([["1"], ["2"]]);
 });

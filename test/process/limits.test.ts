@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { join } from "node:path";
+import { inlineBody } from "../../src/config/message-body.ts";
 import type { ResourceLimits } from "../../src/config/definition.ts";
 import { findRunner } from "../../src/process/accounts.ts";
 import { ControlGroup } from "../../src/process/control-group.ts";
@@ -353,7 +354,7 @@ describe.skipIf(!IS_ROOT)("a job of another user", () => {
     using place = processPlace();
     const script = `set -e; cat "$REEVE_BODY"; cat; echo r >"$REEVE_RESULTS/r.txt"; echo w >"$REEVE_WORKDIR/w"
       echo '{"progress":0.5}' >>"$REEVE_CONTROL"; echo '{"log":{"message":"m"}}' >&3`;
-    const launch = within({ user: "nobody" }, { cwd: "/", body: new TextEncoder().encode("body ") });
+    const launch = within({ user: "nobody" }, { cwd: "/", body: inlineBody(new TextEncoder().encode("body ")) });
     const { exit, takings } = await place.run(script, launch);
     expect(exit).toMatchObject({ code: 0 });
     expect(textsOf(takings.outputs)).toEqual({ log: "body body " });
@@ -375,7 +376,7 @@ describe.skipIf(!IS_ROOT)("a job of another user", () => {
   test("gets no more than that: the way there can be gone, not looked at, and all is ours again afterwards", async () => {
     using place = processPlace();
     const script = `ls "$REEVE_RESULTS/.." 2>&1; cat "$REEVE_RESULTS/../output" 2>&1; touch "$REEVE_RESULTS/../new" 2>&1; ls "$REEVE_RESULTS"`;
-    const body = new TextEncoder().encode("body");
+    const body = inlineBody(new TextEncoder().encode("body"));
     const bounds = within({ user: "nobody" }, { cwd: "/", body });
     const apart = limits({ ...bounds.limits, isolate: CAN_ISOLATE ? "pid" : "none" });
     const said = await logOf(place, script, { ...bounds, limits: apart });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/definition.ts";
 import { marksIn, type Mark } from "../../src/process/output-times.ts";
 import { SpawnFailed, type Launch, type Remains, type StopOrder } from "../../src/process/port.ts";
@@ -70,7 +71,7 @@ describe("a job that may outlive its worker, while that lives", () => {
   test("has the descriptors 0 to 3, default signal actions, and what it would have otherwise", async () => {
     using place = processPlace();
     const { slot, launch } = outliving(place, 'echo out; echo err >&2; cat; exec sleep "$MARK"', {
-      body: new TextEncoder().encode("body\n"),
+      body: inlineBody(new TextEncoder().encode("body\n")),
       limits: { ...OUTLIVING, output: "separate" },
     });
     const tree = slot.start(launch);

@@ -1,3 +1,4 @@
+import { inlineBody } from "../../src/config/message-body.ts";
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -79,7 +80,7 @@ describe("input", () => {
     const { exit, takings } = await place.run(
       'cat >"$REEVE_RESULTS/stdin.bin"; cmp "$REEVE_BODY" "$REEVE_RESULTS/stdin.bin"',
       {
-        body,
+        body: inlineBody(body),
       },
     );
     expect(exit.code).toBe(0);
@@ -89,15 +90,15 @@ describe("input", () => {
 
   test("is nothing where there is no body, also after a job that had one", async () => {
     using place = processPlace();
-    await place.run("cat", { body: new TextEncoder().encode("an earlier job's secret") });
+    await place.run("cat", { body: inlineBody(new TextEncoder().encode("an earlier job's secret")) });
     const { takings } = await place.run('cat; echo "[${REEVE_BODY-none}]"');
     expect(textsOf(takings.outputs)).toEqual({ log: "[none]\n" });
   });
 
   test("that is shorter than the one before is not followed by its rest", async () => {
     using place = processPlace();
-    await place.run("cat", { body: new TextEncoder().encode("a long, long body") });
-    const { takings } = await place.run("cat", { body: new TextEncoder().encode("short") });
+    await place.run("cat", { body: inlineBody(new TextEncoder().encode("a long, long body")) });
+    const { takings } = await place.run("cat", { body: inlineBody(new TextEncoder().encode("short")) });
     expect(textsOf(takings.outputs)).toEqual({ log: "short" });
   });
 });
@@ -402,7 +403,7 @@ const VANDALS: readonly (readonly [name: string, script: string])[] = [
 
 const USUAL = `echo usual output; echo '{"progress":0.5}' >&3; echo '{"error":{"message":"m"}}' >>"$REEVE_CONTROL"
   echo r >"$REEVE_RESULTS/r"; echo w >"$REEVE_WORKDIR/w"; cat "$REEVE_BODY"`;
-const BODY = new TextEncoder().encode("body\n");
+const BODY = inlineBody(new TextEncoder().encode("body\n"));
 
 /** A job that does all that a job may do finds all in order. */
 async function expectInOrder(place: ProcessPlace, job: string): Promise<void> {

@@ -9,7 +9,7 @@ import { Planner } from "../../src/worker/plan.ts";
 import { definition, parameter } from "../config/helpers.ts";
 import { Random } from "../simulation/random.ts";
 import { connectFor } from "../support/sqs-server.ts";
-import { existing, newId, temporaryStore } from "../support/temporary.ts";
+import { bytesOf, existing, newId, temporaryStore } from "../support/temporary.ts";
 
 const BATCH = 10;
 
@@ -155,7 +155,7 @@ test.each([
     const messages = Array.from({ length: BATCH }, (_, index) => garbage.message(sent + index));
     const arrived = messages.map((message) => ({
       message,
-      body: { kind: "body", bytes: Buffer.from(message.body) } as const,
+      body: { kind: "body", content: { kind: "inline", bytes: Buffer.from(message.body) } } as const,
       leasedUntil: message.receivedAt + 60_000,
     }));
     const { run, notRun } = await store.write(() =>
@@ -173,7 +173,7 @@ test.each([
     const seen = new Set([...run, ...notRun].map(({ message }) => message));
     expect([run.length + notRun.length, messages.every((message) => seen.has(message))]).toEqual([BATCH, true]);
     for (const { message, job, admitted } of run) {
-      expect(Buffer.from(existing(store.jobs.inputs(job).body)).equals(Buffer.from(message.body))).toBe(true);
+      expect(Buffer.from(existing(bytesOf(store.jobs.inputs(job)))).equals(Buffer.from(message.body))).toBe(true);
       count(admitted);
     }
     for (const { what } of notRun) count(what.kind);

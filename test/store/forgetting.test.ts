@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inlineBody } from "../../src/config/message-body.ts";
 import type { Job } from "../../src/store/job.ts";
 import { unchangeable } from "../support/filesystems.ts";
 import { existing, limits, newJob, only, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
@@ -25,7 +26,7 @@ const rows = (at: TemporaryStore, table: string): number =>
 describe("a job that is forgotten", () => {
   test("leaves nothing in the store but a tombstone and the list of what is to be removed", async () => {
     using at = temporaryStore();
-    const job = only(await at.submit(newJob({ body: new Uint8Array([1]), after: [] })));
+    const job = only(await at.submit(newJob({ body: inlineBody(new Uint8Array([1])), after: [] })));
     await at.store.write(() => {
       const claimed = at.job(job);
       at.store.attempts.begin({ job: claimed, worker: "w", directory: "/", messageId: "m1", receiveCount: 1, at: NOW });
@@ -41,6 +42,18 @@ describe("a job that is forgotten", () => {
       expect([table, rows(at, table)]).toEqual([table, 0]);
     }
     expect(rows(at, "tombstones")).toBe(1);
+  });
+
+  test("takes the file of its body with it, unless another job has the same", async () => {
+    using at = temporaryStore();
+    const body = { kind: "file", path: at.directory.write("body", "x"), size: 1 } as const;
+    const [one, other] = await at.submit(newJob({ body }), newJob({ body }));
+    await forget(at, existing(one));
+    expect(at.store.forgetting.removals()).not.toContain(body.path);
+    await forget(at, existing(other));
+    expect(at.store.forgetting.isToBeRemoved(body.path)).toBe(true);
+    expect(at.store.forgetting.removeFiles(at.store.forgetting.removals()).gone).toContain(body.path);
+    expect(existsSync(body.path)).toBe(false);
   });
 
   test("leaves its verdict, under its message's id, for as long as a queue may deliver it", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { codeOf } from "../../src/errors.ts";
 import type { Store } from "../../src/store/store.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -26,7 +27,7 @@ function writeUntilFull(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-const large = () => newJob({ body: new Uint8Array(200_000).fill(1) });
+const large = () => newJob({ body: inlineBody(new Uint8Array(200_000).fill(1)) });
 
 const submit = (store: Store) => store.write(() => store.submission.submit([large()], 1));
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import type { Database, SqlValue } from "../../src/runtime/port.ts";
 import type { Filter } from "../../src/store/jobs.ts";
@@ -249,7 +250,7 @@ describe("what else is read", () => {
         { name: "data", values: ["/x"], file: true, secret: false },
       ],
       attributes: { kind: "resize", "": "empty" },
-      body: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+      body: inlineBody(Uint8Array.from({ length: 256 }, (_, byte) => byte)),
     });
     const { seq } = only(await at.submit(given));
     const { context, command, parameters, attributes, body } = at.another().jobs.inputs(seq);
@@ -259,13 +260,22 @@ describe("what else is read", () => {
       parameters: given.parameters,
       attributes: given.attributes,
     });
-    expect([...existing(body)]).toEqual([...existing(given.body)]);
+    expect(body).toEqual(given.body);
+  });
+
+  test("a body in a file is named with its size, and found by its path", async () => {
+    using at = temporaryStore();
+    const body = { kind: "file", path: "/a/body", size: 5 * 1024 ** 3 } as const;
+    const { seq } = only(await at.submit(newJob({ body })));
+    const { jobs } = at.another();
+    expect(jobs.inputs(seq).body).toEqual(body);
+    expect([jobs.hasBody("/a/body"), jobs.hasBody("/a")]).toEqual([true, false]);
   });
 
   test("an empty body is not the same as none", async () => {
     using at = temporaryStore();
-    const [empty, none] = await at.submit(newJob({ body: new Uint8Array() }), newJob({ body: null }));
-    expect(at.store.jobs.inputs(existing(empty).seq).body).toHaveLength(0);
+    const [empty, none] = await at.submit(newJob({ body: inlineBody(new Uint8Array()) }), newJob({ body: null }));
+    expect(at.store.jobs.inputs(existing(empty).seq).body).toEqual(inlineBody(new Uint8Array()));
     expect(at.store.jobs.inputs(existing(none).seq).body).toBeNull();
   });
 

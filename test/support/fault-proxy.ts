@@ -16,6 +16,10 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** The length that it claims to have, in bytes; absent: its own. */
+  readonly claims?: number;
+  /** It is not given before this. */
+  readonly after?: Promise<void>;
   /** Half of the body, and then: the end of the connection, a reset, nothing, or one that is chunked and never ends. */
   readonly breaks?: "cut" | "reset" | "stall" | "endless";
 }
@@ -191,6 +195,7 @@ function write(socket: Socket, answer: HttpAnswer): void {
 }
 
 async function answerWith(socket: Socket, answer: HttpAnswer): Promise<void> {
+  await answer.after;
   switch (answer.breaks) {
     case undefined:
       return write(socket, answer);
@@ -222,9 +227,9 @@ function half(answer: HttpAnswer): Uint8Array {
   return Buffer.concat([head, body.subarray(0, Math.floor(body.length / 2))]);
 }
 
-function encode({ status, headers = {}, body }: HttpAnswer): { head: Buffer; body: Buffer } {
+function encode({ status, headers = {}, body, claims }: HttpAnswer): { head: Buffer; body: Buffer } {
   const bytes = Buffer.from(body);
-  const all = { ...headers, "content-length": String(bytes.length) };
+  const all = { ...headers, "content-length": String(claims ?? bytes.length) };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return { head: Buffer.from(`HTTP/1.1 ${status} -\r\n${lines.join("")}\r\n`), body: bytes };
 }

@@ -1,8 +1,9 @@
 import type { QueueHarness, QueueMaker } from "../contract/queue.ts";
+import { inlineBody } from "../../src/config/message-body.ts";
 import { SqliteQueue } from "../../src/queue/sqlite.ts";
 import type { Job } from "../../src/store/job.ts";
 import type { NewJob } from "../../src/store/submission.ts";
-import { existing, newJob, temporaryStore, type TemporaryStore } from "./temporary.ts";
+import { bytesOf, existing, newJob, temporaryStore, type TemporaryStore } from "./temporary.ts";
 
 export interface SqliteHarness extends QueueHarness {
   readonly queue: SqliteQueue;
@@ -35,8 +36,8 @@ export async function sqliteHarness(): Promise<SqliteHarness> {
     now: clock,
     submit,
     job: ({ id }) => existing(store.jobs.byId(id)),
-    send: async ({ body, priority = 0 }) => (await submit({ body, priority })).id,
-    bodyOf: ({ job }) => store.jobs.inputs(job.seq).body,
+    send: async ({ body, priority = 0 }) => (await submit({ body: inlineBody(body), priority })).id,
+    bodyOf: ({ job }) => bytesOf(store.jobs.inputs(job.seq)),
     advance: async (milliseconds) => void (now += milliseconds),
     close: async () => at[Symbol.dispose](),
   };

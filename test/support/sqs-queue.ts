@@ -9,7 +9,7 @@ import type { QueueHarness, QueueMaker } from "../contract/queue.ts";
 import { definition } from "../config/helpers.ts";
 import { endOfAttempt } from "./attempt-end.ts";
 import { SqsServer } from "./sqs-server.ts";
-import { existing, newId, temporaryStore } from "./temporary.ts";
+import { bytesOf, existing, newId, temporaryStore } from "./temporary.ts";
 
 /** Moves on the clock of this process, which is the server's, too. */
 class MovedClock implements Disposable {
@@ -128,7 +128,7 @@ export class SqsMaker implements QueueMaker, AsyncDisposable {
       hasPriorities: false,
       mayHold,
       send: ({ body }) => server.send(name, new TextDecoder().decode(body)),
-      bodyOf: ({ job }) => store.jobs.inputs(job.seq).body,
+      bodyOf: ({ job }) => bytesOf(store.jobs.inputs(job.seq)),
       advance: async (milliseconds) => void (moved.movedMs += milliseconds),
       // Whether anything is left shows to a poll of a second only.
       async isDrained() {

@@ -106,6 +106,10 @@ export function only<T>(values: readonly T[]): T {
   return value;
 }
 
+/** Of a body that is in its row; null: there is none. */
+export const bytesOf = ({ body }: Pick<NewJob, "body">): Uint8Array | null =>
+  body?.kind === "inline" ? body.bytes : null;
+
 export const newId = (): string => crypto.randomUUID().replaceAll("-", "");
 
 export const limits = (fields: Partial<Limits> = {}): Limits => ({ ...DEFAULT_LIMITS, ...fields });

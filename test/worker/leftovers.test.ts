@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
 import type { WorkerEvent } from "../../src/events.ts";
 import { runtime } from "../../src/runtime/index.ts";
@@ -9,7 +9,14 @@ import { receive } from "../contract/queue.ts";
 import { FakeClock, takeTurns } from "../support/fake-clock.ts";
 import { unchangeable } from "../support/filesystems.ts";
 import { sqliteHarness } from "../support/sqlite-queue.ts";
-import { existing, only, temporaryDirectory, temporaryStore, type TemporaryStore } from "../support/temporary.ts";
+import {
+  existing,
+  newJob,
+  only,
+  temporaryDirectory,
+  temporaryStore,
+  type TemporaryStore,
+} from "../support/temporary.ts";
 
 const locks = new KernelLocks(runtime.libc());
 
@@ -96,6 +103,25 @@ describe("the directory of an attempt that outlives its worker", () => {
     remove(at);
     expect(existsSync(own)).toBe(false);
     await harness.close();
+  });
+});
+
+describe("a body in a file", () => {
+  test("is removed where no job has it and its worker is dead, and only then", async () => {
+    using at = temporaryStore();
+    const { location } = at.store;
+    // Names of machines have dots.
+    const [dead, ofAJob, living] = [
+      location.body("host.example.org-1", "a"),
+      location.body("host.example.org-1", "b"),
+      location.body("host.example.org-2", "c"),
+    ];
+    for (const path of [dead, ofAJob, living]) writeFileSync(path, "body");
+    await at.submit(newJob({ body: { kind: "file", path: ofAJob, size: 4 } }));
+    const id = "host.example.org-2";
+    await at.store.write(() => at.store.workers.register(workerRow(id, location.worker(id))));
+    expect(remove(at)).toEqual([]);
+    expect([dead, ofAJob, living].map((path) => existsSync(path))).toEqual([false, true, true]);
   });
 });
 

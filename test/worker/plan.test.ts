@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineBody } from "../../src/config/message-body.ts";
 import type { Definition } from "../../src/config/definition.ts";
 import type { Inputs } from "../../src/store/job.ts";
 import { Planner, type Planned } from "../../src/worker/plan.ts";
@@ -18,7 +19,7 @@ const inputs = ({ body, attributes = {}, parameters = {} }: Given): Inputs => ({
   command: null,
   parameters: Object.entries(parameters).map(([name, values]) => ({ name, values, file: false, secret: false })),
   attributes,
-  body: body === undefined ? null : new TextEncoder().encode(body),
+  body: inlineBody(body === undefined ? null : new TextEncoder().encode(body)),
 });
 
 const plannerFor = (environment: Record<string, string>, fields: Partial<Definition> = {}): Planner => {

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { argumentProblem } from "../../config/argument-text.ts";
 import { DEFAULT_LIMITS, type Definition, type Limits } from "../../config/definition.ts";
+import { inlineBody } from "../../config/message-body.ts";
 import { checkParameters } from "../../config/parameters.ts";
 import { limitProblems } from "../../config/problems.ts";
 import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../../config/template.ts";
@@ -48,7 +49,7 @@ export function newJob(request: JobRequest, around: Surroundings): NewJob {
     dedupeKey: request.dedupe,
     retryOf: null,
     attributes: {},
-    body: bodyOf(request, around.cwd),
+    body: inlineBody(bodyOf(request, around.cwd)),
   };
 }
 
@@ -181,7 +182,7 @@ export function refuseUnfit(
 ): void {
   try {
     for (const words of [command, exitHandler]) {
-      expandTemplate(compileTemplate(words), { parameters, body, attributes: {} });
+      expandTemplate(compileTemplate(words), { parameters, body: inlineBody(body), attributes: {} });
     }
   } catch (error) {
     if (error instanceof Rejection) throw usageError(error.message);

@@ -1,5 +1,5 @@
 import type { Definition, ParameterDefinition } from "../../config/definition.ts";
-import { messageBody } from "../../config/message-body.ts";
+import { inlineBody, messageBody } from "../../config/message-body.ts";
 import { messageParameters } from "../../config/message-parameters.ts";
 import { NAME, NAME_SENTENCE } from "../../config/names.ts";
 import { checkParameters } from "../../config/parameters.ts";
@@ -70,7 +70,8 @@ function givenParameters(
 
 /** What the worker would refuse is refused here, where somebody reads it. */
 function checkAsWorker(definition: Definition, body: string, attributes: Attributes): void {
-  const message = { body: messageBody(new TextEncoder().encode(body)), attributes: textsOf(attributes), byName: true };
+  const own = messageBody(inlineBody(new TextEncoder().encode(body)));
+  const message = { body: own, attributes: textsOf(attributes), byName: true };
   const found = messageParameters(definition, message, []);
   if ("reason" in found) throw usageError(found.reason);
   const values = checkParameters(withoutLater(definition), found.parameters);

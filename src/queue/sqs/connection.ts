@@ -36,7 +36,8 @@ export interface ConnectionPorts extends ClientPorts {
 const FLUSH_DELAY_MS = 20;
 const CALL_LIMIT_MS = 10_000;
 const POLL_MARGIN_MS = 5000;
-const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
+/** What S3 takes in one request, and so the largest that its senders make of a message. */
+const MAX_PAYLOAD_BYTES = 5 * 1024 ** 3;
 
 /**
  * Makes what is needed to talk to a queue, and loads the SDK for it, which nobody else pays for. Nothing is asked of

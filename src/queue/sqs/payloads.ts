@@ -1,4 +1,5 @@
-import { open, rm, type FileHandle } from "node:fs/promises";
+import { open, rm, statfs, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../../clock.ts";
 import type { Asked } from "./health.ts";
 import { readNumber } from "./message.ts";
@@ -85,7 +86,9 @@ async function save(response: Response, file: string, maxBytes: number): Promise
   let saved: number | null = null;
   const handle = await open(file, "wx", 0o600);
   try {
-    saved = await copy(response, handle, maxBytes);
+    saved = await copy(response, handle, dirname(file), maxBytes);
+    // A row on disk is to name it.
+    await handle.sync();
   } finally {
     await handle.close();
     if (saved === null) await rm(file, { force: true });
@@ -94,15 +97,27 @@ async function save(response: Response, file: string, maxBytes: number): Promise
 }
 
 /** An answer that ends before its time is an error of the runtimes'. */
-async function copy(response: Response, handle: FileHandle, maxBytes: number): Promise<number | null> {
+async function copy(
+  response: Response,
+  handle: FileHandle,
+  directory: string,
+  maxBytes: number,
+): Promise<number | null> {
   const announced = readNumber(response.headers.get("content-length") ?? undefined) ?? 0;
   let bytes = 0;
   for await (const chunk of chunksOf(response)) {
+    if (Math.max(bytes + chunk.length, announced) > maxBytes) return null;
+    if (bytes === 0) await needRoom(directory, announced);
     bytes += chunk.length;
-    if (Math.max(bytes, announced) > maxBytes) return null;
     await handle.writeFile(chunk);
   }
   return bytes;
+}
+
+/** A disk that was filled to no end would fail all others who write there. */
+async function needRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bytes > bavail * bsize) throw new Error(`it has ${bytes} bytes, and the disk has room for ${bavail * bsize}`);
 }
 
 const bucketOf = ({ bucket }: Pointer): string => `s3://${bucket}`;

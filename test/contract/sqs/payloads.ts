@@ -173,6 +173,16 @@ export const PAYLOADS: readonly SqsCase[] = [
     s3.put("bodies/a", BODY.slice(1));
     assert.equal(endOf(await payloads.fetch(to("a"), directory.of("body"), LIMIT_MS)), "ok");
   }),
+  place("a body for which the disk has no room is not begun", async ({ s3, directory, connect }) => {
+    s3.put("bodies/a", BODY);
+    const claims = 10 ** 14;
+    s3.fates.push(...Array.from({ length: 50 }, () => (answer: HttpAnswer) => ({ ...answer, claims })));
+    const { payloads } = await connect({ maxPayloadBytes: claims });
+    const answer = await payloads.fetch(to("a"), directory.of("body"), 1000);
+    assert.equal(endOf(answer), "transient: Error");
+    assert.match("message" in answer ? answer.message : "", /it has 10{14} bytes, and the disk has room for \d+/);
+    assert.deepEqual(readdirSync(directory.path), []);
+  }),
   place("a file that is there already is neither written nor followed", async ({ s3, directory, connect }) => {
     s3.put("bodies/a", BODY);
     const { payloads } = await connect();
