@@ -26,6 +26,8 @@ export interface CleanUpOrder {
   readonly directory: string;
   /** False: the job's message may be another's, whose work must not be cleaned up. */
   readonly isOurs: () => boolean;
+  /** Kept when that comes to be so; null: it never does. */
+  readonly lost: Promise<void> | null;
   /** Called before a second try: nothing of the job itself may run then. */
   readonly beforeRetry?: () => Promise<void>;
 }
@@ -96,9 +98,12 @@ export class ExitHandlers {
     const { store, emit } = this.#ports;
     if (this.#mayRunMs(order) <= 0) return NOT_RUN;
     await store.write(() => store.cleanUps.begun(order.job.seq, order.attempt, order.tries, this.#place));
+    // That may have taken a while.
+    if (this.#mayRunMs(order) <= 0) return NOT_RUN;
     const launch = launchOf(order, store.location.job(order.job.id));
     try {
       const tree = await startWithOwnBody(launch, order.directory, (own) => slot.start(own));
+      void order.lost?.then(() => this.#running.has(tree) && this.#cut(tree));
       return await this.#supervise(tree, launch, slot, this.#mayRunMs(order));
     } catch (error) {
       if (!(error instanceof SpawnFailed)) throw error;

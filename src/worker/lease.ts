@@ -14,8 +14,10 @@ export interface LeaseOptions {
   readonly emit: Emit;
   /** Milliseconds that it takes to end the job: it is begun with while the lease still lasts. */
   readonly endingMs: number;
-  /** The job must not go on. `isOver`: the message may be another's already. */
-  readonly onLost: (why: string, isOver: boolean) => void;
+  /** The job must not go on. */
+  readonly onLost: (why: string) => void;
+  /** Nothing of it must go on for a moment: its message may be another's now, or will be. */
+  readonly onOver: () => void;
   /** The queue lets nobody keep a message for longer: what stands still has to be put back. */
   readonly onLast: () => void;
 }
@@ -33,6 +35,8 @@ const TELL_EVERY_MS = 15_000;
 const AGAIN_MS = 1000;
 /** What is kept to see the tree gone, beside its grace. */
 const RESERVE_MS = 2000;
+/** Of that, what a kill takes. */
+const KILL_MS = 1000;
 /** Between two tries to tell. */
 const TELL_AGAIN_MS = 500;
 
@@ -48,12 +52,14 @@ export class Lease {
   #message: Message;
   #until: number;
   #beatAt: number;
+  readonly #givenUp = Promise.withResolvers<void>();
   #underway: Promise<void> | null = null;
   #isTelling = false;
   /** It is extended no more. */
   #isOver = false;
   /** Its queue has said so. */
   #isLost = false;
+  #isKilled = false;
   #toldAt: number;
 
   constructor(options: LeaseOptions) {
@@ -62,6 +68,11 @@ export class Lease {
     this.#until = options.message.leasedUntil;
     this.#toldAt = options.clock.boottime();
     this.#beatAt = this.#nextBeat(this.#until - options.queue.terms.visibilityMs);
+  }
+
+  /** Kept when it is. */
+  get givenUp(): Promise<void> {
+    return this.#givenUp.promise;
   }
 
   /** Nothing is to be begun for its job any more. */
@@ -76,12 +87,18 @@ export class Lease {
 
   /** When to look at it next: as long as a request is under way, no other can be made. */
   get dueAt(): number {
+    if (this.#isOver) return this.#isKilled || this.#isTelling ? Number.POSITIVE_INFINITY : this.#killAt;
     return this.#underway ? this.#giveUpAt : Math.min(this.#beatAt, this.#giveUpAt);
   }
 
   /** Before its end as long as there is a tree to kill. */
   get #giveUpAt(): number {
     return this.#isTelling ? this.#until : this.#until - this.#options.endingMs - RESERVE_MS;
+  }
+
+  /** When what is left of its job is given no more time. */
+  get #killAt(): number {
+    return this.#until - KILL_MS;
   }
 
   /** It may be another's by now: no request is made about it. */
@@ -96,16 +113,26 @@ export class Lease {
 
   /** Does what is due: extends it, or notices that it is lost. */
   look(): void {
-    if (this.#isOver) return;
     const now = this.#options.clock.boottime();
-    if (now >= this.#giveUpAt) return this.#lose("no extension succeeded in time", now >= this.#until);
+    if (this.#isOver) return this.#killInTime(now);
+    if (now >= this.#giveUpAt) return this.#lose("no extension succeeded in time");
     if (now >= this.#beatAt && !this.#underway) void this.#inTurn(() => this.#beat());
   }
 
-  #lose(why: string, isOver: boolean): void {
+  #lose(why: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (!this.#isTelling) this.#options.onLost(why, isOver);
+    if (this.#isTelling) return;
+    this.#givenUp.resolve();
+    this.#options.onLost(why);
+    this.#killInTime(this.#options.clock.boottime());
+  }
+
+  /** Where the machine slept there was less time than the job's grace takes. */
+  #killInTime(now: number): void {
+    if (this.#isTelling || this.#isKilled || (!this.#isLost && now < this.#killAt)) return;
+    this.#isKilled = true;
+    this.#options.onOver();
   }
 
   /** One request after the other. */
@@ -131,7 +158,7 @@ export class Lease {
       this.#say(`its message is ours for ${Math.round(grantedMs / 1000)} s more`, "lease extended");
     } catch (error) {
       this.#beatAt = clock.boottime() + AGAIN_MS;
-      if (error instanceof LeaseLost) this.#lose("the queue says that it is not ours any more", true);
+      if (error instanceof LeaseLost) this.#lose("the queue says that it is not ours any more");
       else this.#say(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
     }
   }

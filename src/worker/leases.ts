@@ -30,7 +30,8 @@ export class Leases {
       queue,
       message,
       endingMs: planned.limits.graceMs,
-      onLost: (why, isOver) => this.#lost(active, why, isOver),
+      onLost: (why) => this.#lost(active, why),
+      onOver: () => active.kill(),
       onLast: () => void (active.isSuspended && active.end("stop")),
     });
     this.#leases.add(lease);
@@ -38,12 +39,10 @@ export class Leases {
     return lease;
   }
 
-  /** What is another's by now must not go on for a moment. */
-  #lost(active: ActiveJob, why: string, isOver: boolean): void {
+  #lost(active: ActiveJob, why: string): void {
     const { job } = active.started;
     this.#ports.emit({ type: "lease lost", job: job.id, attempt: job.attempts, why });
     active.end("lease lost");
-    if (isOver) active.kill();
   }
 
   /** Its queue has been told, or cannot be. */

@@ -57,6 +57,7 @@ function cleanUp(
     tookMs: row.tookMs,
     directory: handlerDirectory(slot.directory),
     isOurs: () => active.lease?.isGivenUp !== true,
+    lost: active.lease?.givenUp ?? null,
   });
 }
 

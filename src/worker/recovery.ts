@@ -170,6 +170,7 @@ export class Recovery {
       tookMs: row.tookMs,
       directory: handlerDirectory(this.#deadAttempt(job, dead).directory),
       isOurs: () => true,
+      lost: null,
     });
     const { tries } = cleaned.cleanUp;
     await ports.store.write(() => ports.store.cleanUps.cutShort(job.seq, job.attempts, tries));

@@ -233,5 +233,6 @@ function cleanUpOrder(active: ActiveJob, { launch, plan }: Work, cause: string, 
     tookMs: 0,
     directory: handlerDirectory(slot.directory),
     isOurs: () => active.lease?.isGivenUp !== true,
+    lost: active.lease?.givenUp ?? null,
   };
 }

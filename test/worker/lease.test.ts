@@ -204,7 +204,9 @@ describe("a lease", () => {
     const held = new Held();
     await held.live(60_000, "transient");
     expect(held.lostAfter).toBe(60_000 - GRACE_MS - RESERVE_MS);
-    expect(held.tree.told.map(({ what }) => what)).toEqual(["stop"]);
+    expect(held.tree.told.map(({ what }) => what)).toEqual(["stop", "kill"]);
+    // What does not end in its grace.
+    expect(existing(held.tree.toldAt("kill")) - held.begunAt).toBe(59_000);
     expect(held.active.cause).toBe("lease lost");
     expect(held.beats.at(-1)).toBeLessThan(48_000);
   });
@@ -259,6 +261,15 @@ describe("a lease", () => {
     held.clock.sleepOn(60_000);
     await held.settle(ACKNOWLEDGE);
     expect([held.told, held.queue.asked]).toEqual([{ kind: "lost" }, []]);
+  });
+
+  test("that has less left on waking than the job's grace kills what is left of it while it lasts", async () => {
+    const held = new Held();
+    await held.clock.advance(5000);
+    held.clock.sleepOn(60_000 - 5000 - GRACE_MS);
+    await held.clock.advance(GRACE_MS);
+    expect(existing(held.tree.toldAt("stop")) - held.begunAt).toBeLessThan(60_000 - GRACE_MS + 1001);
+    expect(existing(held.tree.toldAt("kill")) - held.begunAt).toBe(59_000);
   });
 
   test("after a short sleep of the machine is extended on waking", async () => {
