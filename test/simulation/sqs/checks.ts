@@ -196,6 +196,11 @@ export class SqsChecks implements ServiceWatch, NetworkWatch {
     return host.machine.table.ofTree({ job, attempt, role: "job" }).filter(({ isDoomed }) => !isDoomed);
   }
 
+  /** What cleans up after it, or after an earlier attempt. */
+  #tidying({ host, job }: Run): readonly VirtualProcess[] {
+    return host.machine.table.of(job, "exit handler").filter(({ isDoomed }) => !isDoomed);
+  }
+
   #told(host: Host, life: Life, event: WorkerEvent): void {
     if (life.isDead) return;
     life.say(`${event.type}${wordsOf(event)}`);
@@ -215,7 +220,8 @@ export class SqsChecks implements ServiceWatch, NetworkWatch {
       const wasMisled = until > message.visibleAt + BELIEF_MS;
       const [last] = message.deliveries.slice(-1);
       const isFair = last !== undefined && life.wasUndisturbedSince(last.at) && !wasMisled;
-      const left = isFair ? this.#living(run) : [];
+      const tidying = life === last?.by ? this.#tidying(run) : [];
+      const left = isFair ? [...this.#living(run), ...tidying] : [];
       const say = (): string => `${life.name}, ${run.job.slice(0, 8)}: ${left.map(({ pid }) => pid).join(" ")}`;
       this.#check(left.length === 0, "a lease is not outlived", say);
     }
@@ -229,6 +235,19 @@ export class SqsChecks implements ServiceWatch, NetworkWatch {
     const isCopied = redrive?.target.messages.some(({ body }) => body === message.body) ?? false;
     const say = (): string => `${by.name} deletes ${receipt}: ${JSON.stringify(jobs)}`;
     this.#check(isAcknowledged || isCopied, "nothing is deleted without a verdict that says so", say);
+  }
+
+  /** Who has run its last delivery moves it with the reason, unless something kept it from that. */
+  moved(message: StoredMessage): void {
+    const last = message.deliveries.at(-1);
+    if (!last || message.queue.redrive?.isDenied || message.disturbedAt >= last.at) return;
+    const { by, at, receipt } = last;
+    const runs = this.#runs.get(message.id) ?? [];
+    const wasRun = runs.some((run) => run.life === by && run.receipt === receipt);
+    const isWell = by.wasUndisturbedSince(at) && this.world.storeFailedAt < at;
+    const isTrusted = this.network?.wasGoodSince(by, at) === true && !this.#lost.has(`${by.name} ${receipt}`);
+    const couldDoBetter = wasRun && isWell && isTrusted;
+    this.#check(!couldDoBetter, "nothing that was run is given up without a reason", () => `${by.name}: ${receipt}`);
   }
 
   buried(body: string, by: Life): void {
@@ -282,6 +301,8 @@ export class SqsChecks implements ServiceWatch, NetworkWatch {
     const last = this.#messages.get(id)?.deliveries.at(-1);
     if (!last || last.by !== life || last.message.fate !== null || last.arrivedAt === null) return;
     const name = `${life.name} ${last.receipt}`;
+    if (this.#runs.get(id)?.some(({ job, attempt }) => this.#lostRuns.has(`${life.name} ${job} ${attempt}`))) return;
+    if (this.#knows(life, id).until <= this.world.now) return;
     const isSeenTo = this.#settled.has(name) || this.#lost.has(name) || this.#refused.has(name);
     const isMine = this.#runs.get(id)?.some((run) => run.life === life && run.receipt === last.receipt) ?? false;
     this.#check(isSeenTo || !isMine, "a stop puts back what it had", () => name);

@@ -304,7 +304,7 @@ class SqsHistory {
   }
 }
 
-const NOBODY = { visible: () => {}, deleted: () => {} };
+const NOBODY = { visible: () => {}, deleted: () => {}, moved: () => {} };
 
 function steer(store: Store, id: string, verb: string, at: number): void {
   const job = store.jobs.byId(id);

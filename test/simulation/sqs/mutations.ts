@@ -29,6 +29,7 @@ export const SQS_MUTATIONS = [
   { name: "a lost lease is taken for a timeout", noticedBy: "no exit handler after a lost lease" },
   { name: "what is to be put back is deleted", noticedBy: "nothing is deleted without a verdict that says so" },
   { name: "what is to be put back is kept", noticedBy: "a stop puts back what it had" },
+  { name: "what is to be buried is kept", noticedBy: "nothing that was run is given up without a reason" },
   { name: "no delivery is the last", noticedBy: "nothing is put back on its last delivery" },
   { name: "some messages are never deleted", noticedBy: "every message comes to rest" },
   { name: "that there is a copy is forgotten", noticedBy: "a dead letter is copied once" },
@@ -86,6 +87,8 @@ export function breakWorker(mutation: SqsMutation | null): () => void {
       return replace(SqsQueue.prototype, "release", { value: SqsQueue.prototype.acknowledge });
     case "what is to be put back is kept":
       return replace(SqsQueue.prototype, "release", { value: () => Promise.resolve() });
+    case "what is to be buried is kept":
+      return replace(SqsQueue.prototype, "bury", { value: () => Promise.resolve() });
     case "no delivery is the last":
       return replace(QueuePolicy.prototype, "isLast", { value: () => false });
     case "some messages are never deleted":

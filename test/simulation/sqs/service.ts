@@ -44,6 +44,8 @@ export interface ServiceWatch {
   /** Others can receive it from now on, unless it was extended. */
   visible(message: StoredMessage): void;
   deleted(message: StoredMessage, delivery: Delivery): void;
+  /** By the redrive policy. */
+  moved(message: StoredMessage): void;
 }
 
 /** A standard queue says yes to a receipt that is not the newest one, and does what was asked or not. */
@@ -175,6 +177,7 @@ export class SimulatedQueue {
   #move(message: StoredMessage, { target }: Redrive): void {
     this.#end(message, { kind: "moved" });
     this.#world.say("sqs", `${message.id.slice(0, 8)} is moved to the dead letters by the redrive policy`);
+    this.#watch.moved(message);
     target.send({ ...message, deduplicationId: message.id });
   }
 
