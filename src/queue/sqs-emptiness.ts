@@ -30,8 +30,9 @@ export class Emptiness {
     else if (begun - this.#since >= LOOK_MS) this.#seenAt = begun;
   }
 
+  /** SQS counts whole seconds, and what is less is made one. */
   putBack(delayMs: number): void {
-    this.#dueAt = Math.max(this.#dueAt, this.#clock.boottime() + delayMs);
+    this.#dueAt = Math.max(this.#dueAt, this.#clock.boottime() + Math.ceil(delayMs / 1000) * 1000);
   }
 
   /** It was empty after all that was put back could be seen again. */

@@ -50,4 +50,17 @@ describe("that nothing is left in a queue", () => {
     emptiness.putBack(5000);
     expect(emptiness.isSeen).toBe(false);
   });
+
+  test("is not true of what was put back for less than a second, which SQS makes one", async () => {
+    const clock = new FakeClock();
+    const emptiness = new Emptiness(clock);
+    const begun = clock.boottime();
+    await clock.advance(500);
+    emptiness.putBack(100);
+    await clock.advance(510);
+    emptiness.polled(0, begun, 1);
+    expect(emptiness.isSeen).toBe(false);
+    await poll(clock, emptiness, 0, 1);
+    expect(emptiness.isSeen).toBe(true);
+  });
 });
