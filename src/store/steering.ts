@@ -69,7 +69,7 @@ export class Steering {
   abort(seq: number, at: number, by: string): Job {
     const job = this.#get(seq);
     if (isFinal(job.phase)) return job;
-    const message = `aborted by ${by} before it was started`;
+    const message = `aborted by ${by} before it was started${job.attempts > 0 ? " again" : ""}`;
     const mustWait = isHeldByWorker(job.phase) || job.owed !== null;
     if (!mustWait) return this.#abortNow(job, at, by, { message, type: "fatal", cause: "abort" });
     if (job.abortBy !== null) return job;

@@ -20,6 +20,8 @@ export interface JobFacts {
 
 export interface AttemptDocument {
   readonly number: number;
+  /** As its queue counted the delivery; 0: it does not count. */
+  readonly receiveCount: number;
   readonly startTime: string;
   readonly endTime: string | null;
   readonly ending: Attempt["ending"];
@@ -145,6 +147,7 @@ export function isoTime(at: number | null): string | null {
 function attemptDocument(attempt: Attempt): AttemptDocument {
   return {
     number: attempt.number,
+    receiveCount: attempt.receiveCount,
     startTime: isoTime(attempt.startedAt),
     endTime: isoTime(attempt.endedAt),
     ending: attempt.ending,
