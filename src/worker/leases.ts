@@ -65,16 +65,23 @@ export class Leases {
 
   /** Messages that came again while they were run have another receipt now. */
   async takeNewerReceipts(worker: string): Promise<void> {
-    const { store } = this.#ports;
-    if (this.#leases.size === 0) return;
-    const newer = store.deliveries.newerReceipts.of(worker);
-    if (newer.size === 0) return;
+    if (this.#leases.size === 0 || this.#newerReceipts(worker).length === 0) return;
+    await this.#ports.store.write(() => this.takeNewerNow(worker));
+  }
+
+  /** The same, within a transaction. */
+  takeNewerNow(worker: string): void {
+    const { newerReceipts } = this.#ports.store.deliveries;
+    for (const job of this.#newerReceipts(worker)) newerReceipts.handedOver(job);
+  }
+
+  /** Gives the rows of the jobs whose leases have another receipt now. */
+  #newerReceipts(worker: string): readonly number[] {
+    const newer = this.#ports.store.deliveries.newerReceipts.of(worker);
     for (const lease of this.#leases) {
       const again = newer.get(lease.message.job.seq);
       if (again) lease.renew(again);
     }
-    await store.write(() => {
-      for (const job of newer.keys()) store.deliveries.newerReceipts.handedOver(job);
-    });
+    return [...newer.keys()];
   }
 }

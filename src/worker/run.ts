@@ -47,22 +47,21 @@ export async function run(active: ActiveJob, context: RunContext): Promise<void>
   const outcome = owed
     ? notStarted({ kind: "not started", reason: owed.reason }, clock.now())
     : await perform(active, context);
-  // Which delivery was the last one is for the newest to say.
-  if (active.lease) await context.leases.takeNewerReceipts(context.worker);
   const judged = owed?.settlement ?? settle(active, outcome, context);
   const mustCleanUp = outcome.cleanUp?.outcome === "owed";
-  const final = onItsQueue(active, mustCleanUp ? cleanUpFirst(judged) : judged);
-  const owes = mustCleanUp && final.phase === "QUEUED";
   const end = attemptEnd(active, outcome);
 
   const warnings = warningsOf(outcome);
   const recorded = store.write(
     () => {
+      // Whether its last delivery was the last is for the newest to say: when this is on disk, none comes any more.
+      if (active.lease) context.leases.takeNewerNow(context.worker);
+      const final = onItsQueue(active, mustCleanUp ? cleanUpFirst(judged) : judged);
       // Another worker may take at once what this one puts back.
       if (final.phase === "QUEUED") store.wakeWorkers();
       for (const warning of warnings) store.decisions.add(job.seq, end.endedAt, "warning", context.worker, warning);
       owed?.record();
-      if (owes) store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
+      if (mustCleanUp && final.phase === "QUEUED") store.cleanUps.owe(job.seq, job.attempts, pendingOf(judged));
       return store.attempts.end(job, end, final, context.worker);
     },
     active.lease ? END_WITHIN_MS : 0,
