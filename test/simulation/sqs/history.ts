@@ -43,7 +43,7 @@ class SqsHistory {
     this.checks = new SqsChecks(world);
     const suffix = random.chance(0.3) ? ".fifo" : "";
     const target = new SimulatedQueue(world, NOBODY, `dead${suffix}`, null);
-    const most = random.pick([1, 2, 3, 3, 5]);
+    const most = random.pick(isDense ? [1, 1, 2, 3] : [1, 2, 3, 3, 5]);
     const redrive = random.chance(0.8) ? { most, target, isDenied: random.chance(0.1) } : null;
     this.queue = new SimulatedQueue(world, this.checks, `jobs${suffix}`, redrive);
     this.#network = new Network(world, [this.queue, target], this.checks);
@@ -134,8 +134,21 @@ class SqsHistory {
     if (dice < 0.87) return this.#forAWhile("the store is busy", (is) => (host.machine.disk.busy = is ? 0.7 : 0));
     if (dice < 0.9) return this.#forAWhile("rings are lost", (is) => (host.bells.lost = is ? 0.5 : 0));
     if (dice < 0.92) return this.#forAWhile("resources are scarce", (is) => (host.machine.scarcity = is ? 0.7 : 0));
-    if (dice < 0.97) return this.#forAWhile("the service is out of reach", (is) => (this.#network.isDown = is), 8);
+    if (dice < 0.95) return this.#forAWhile("the service is out of reach", (is) => (this.#network.isDown = is), 8);
+    if (dice < 0.98) return this.#redrive();
     return host.reboot();
+  }
+
+  /** Somebody sends a dead letter back: it is another message, with the same job. */
+  #redrive(): void {
+    const { target } = this.queue.redrive ?? {};
+    const [letter] = target?.receive(1, 0, new Life("redrive", this.world, 0)) ?? [];
+    if (!target || !letter) return;
+    target.remove(letter.receipt);
+    const { id, body, attributes, group } = letter.message;
+    const again = this.queue.send({ body, attributes, group, deduplicationId: id });
+    this.world.say("", `dead letter ${id.slice(0, 8)} is sent back as ${again.id.slice(0, 8)}`);
+    this.checks.sent(again);
   }
 
   #pause(life: Life): void {
