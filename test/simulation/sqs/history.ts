@@ -14,8 +14,8 @@ import { SimulatedQueue, type StoredMessage } from "./service.ts";
 
 /** Longer than all that was put back can take to come again. */
 const LONGEST_REST_MS = 1_800_000;
-/** What cannot be buried waits for longer between two tries. */
-const LONGEST_UNBURIED_MS = 4 * LONGEST_REST_MS;
+/** What cannot be buried waits for longer between two tries, and keeps its group waiting. */
+const LONGEST_UNBURIED_MS = 24 * LONGEST_REST_MS;
 const LONGEST_STOP_MS = 600_000;
 const LOOK_EVERY_MS = 5000;
 const HOUR_MS = 3_600_000;
@@ -130,13 +130,19 @@ class SqsHistory {
     if (dice < 0.7) return this.#steer(host);
     if (dice < 0.75) return this.#signalSomething(host);
     if (dice < 0.79) return world.jump(random.between(-2 * HOUR_MS, 2 * HOUR_MS) >> random.between(0, 12));
-    if (dice < 0.83) return this.#forAWhile("the disk is full", (is) => (host.machine.disk.isFull = is));
+    if (dice < 0.83) return this.#forAWhile("the disk is full", (is) => this.#fill(host, is));
     if (dice < 0.87) return this.#forAWhile("the store is busy", (is) => (host.machine.disk.busy = is ? 0.7 : 0));
     if (dice < 0.9) return this.#forAWhile("rings are lost", (is) => (host.bells.lost = is ? 0.5 : 0));
     if (dice < 0.92) return this.#forAWhile("resources are scarce", (is) => (host.machine.scarcity = is ? 0.7 : 0));
     if (dice < 0.95) return this.#forAWhile("the service is out of reach", (is) => (this.#network.isDown = is), 8);
     if (dice < 0.98) return this.#redrive();
     return host.reboot();
+  }
+
+  #fill({ machine }: Host, isFull: boolean): void {
+    machine.disk.isFull = isFull;
+    // What is not the store's waits for room as well.
+    this.world.storeFailedAt = this.world.now;
   }
 
   /** Somebody sends a dead letter back: it is another message, with the same job. */
