@@ -16,6 +16,8 @@ export class StopSignals {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
   #worker: Pick<Worker, "stop" | "finish" | "standStill"> | null = null;
   #stoppedBy: StopSignal | null = null;
+  /** Asked, perhaps before there was anybody to be told. */
+  #finishes = false;
 
   constructor() {
     const ignored = ignoredSignals();
@@ -24,9 +26,14 @@ export class StopSignals {
       if (ignored(constants.signals[signal])) this.#handle(signal, () => {});
       else this.#handle(signal, () => this.#stop(signal));
     }
-    this.#handle("SIGUSR1", () => this.#worker?.finish("SIGUSR1"));
+    this.#handle("SIGUSR1", () => this.#finish());
     this.#handle("SIGTSTP", () => this.#worker?.standStill(true));
     this.#handle("SIGCONT", () => this.#worker?.standStill(false));
+  }
+
+  #finish(): void {
+    this.#finishes = true;
+    this.#worker?.finish("SIGUSR1");
   }
 
   #handle(signal: NodeJS.Signals, handler: () => void): void {
@@ -43,6 +50,7 @@ export class StopSignals {
   direct(worker: Pick<Worker, "stop" | "finish" | "standStill">): void {
     this.#worker = worker;
     if (this.#stoppedBy) worker.stop(this.#stoppedBy);
+    if (this.#finishes) worker.finish("SIGUSR1");
   }
 
   /** The signal by which the process is to end. */

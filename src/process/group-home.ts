@@ -8,6 +8,8 @@ import { ControlGroup, groupsIn, openDirectory, removeGroups, unlessGone } from 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+const TRIES = 10;
+
 const NAME = /^reeve-[0-9a-f]{12}-\d+$/;
 
 /**
@@ -27,14 +29,18 @@ export class GroupHome {
     this.#libc = libc;
   }
 
-  /** @throws an Error with an errno `code` where no group can be made. */
-  make(): ControlGroup {
+  /**
+   * @param tries so many are made before one without a lock is taken, where none can be had.
+   * @throws an Error with an errno `code` where no group can be made.
+   */
+  make(tries = TRIES): ControlGroup {
     this.#removeLeft();
     this.#made += 1;
     const group = ControlGroup.make(join(this.directory, `${this.#prefix}-${this.#made}`));
-    this.#lock(group.descriptor);
-    // Whoever looks for what is nobody's may have been faster.
-    return existsSync(group.path) ? group : this.make();
+    // Whoever looks for what is nobody's may have been faster: then it has the lock, and removes it in a moment.
+    if ((this.#lock(group.descriptor) || tries <= 1) && existsSync(group.path)) return group;
+    this.remove(group);
+    return this.make(tries - 1);
   }
 
   #lock(descriptor: number): boolean {

@@ -118,8 +118,12 @@ export class Probes {
 
   /** Empties what has something in it; to cut off an empty file would make ext4 write out the next one's bytes at once. */
   empty(): void {
-    for (const file of this.#used) if (fstatSync(this.of(file)).size > 0) ftruncateSync(this.of(file), 0);
+    for (const file of this.#used) if (this.#exists(file) && this.size(file) > 0) this.cutOff(file);
     this.#used.clear();
+  }
+
+  #exists(file: SlotFile): boolean {
+    return this.#open.has(file) || lstatSync(this.path(file), { throwIfNoEntry: false }) !== undefined;
   }
 
   size(file: SlotFile): number {

@@ -189,7 +189,7 @@ export const PAYLOADS: readonly SqsCase[] = [
     const other = directory.write("other", "other");
     symlinkSync(directory.of("nothing"), directory.of("link"));
     for (const file of [other, directory.of("link"), directory.of("no/such/directory")]) {
-      const answer = await payloads.fetch(to("a"), file, 300);
+      const answer = await payloads.fetch(to("a"), file, 1500);
       assert.match("message" in answer ? answer.message : "", /EEXIST|ENOENT/);
     }
     assert.equal(readFileSync(other, "utf8"), "other");
