@@ -8,6 +8,7 @@ import { ControlGroup, groupsIn, openDirectory, removeGroups, unlessGone } from 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+/** So many groups are made before one without a lock is taken: there may be none to be had. */
 const TRIES = 10;
 
 const NAME = /^reeve-[0-9a-f]{12}-\d+$/;
@@ -29,18 +30,27 @@ export class GroupHome {
     this.#libc = libc;
   }
 
-  /**
-   * @param tries so many are made before one without a lock is taken, where none can be had.
-   * @throws an Error with an errno `code` where no group can be made.
-   */
-  make(tries = TRIES): ControlGroup {
+  /** @throws an Error with an errno `code` where no group can be made. */
+  make(): ControlGroup {
     this.#removeLeft();
+    for (let left = TRIES; ; left -= 1) {
+      const group = this.#tryToMake(left <= 1);
+      if (group) return group;
+    }
+  }
+
+  /** Null: whoever looks for what is nobody's was faster than our lock, and removes it, or has. */
+  #tryToMake(isLastTry: boolean): ControlGroup | null {
     this.#made += 1;
-    const group = ControlGroup.make(join(this.directory, `${this.#prefix}-${this.#made}`));
-    // Whoever looks for what is nobody's may have been faster: then it has the lock, and removes it in a moment.
-    if ((this.#lock(group.descriptor) || tries <= 1) && existsSync(group.path)) return group;
-    this.remove(group);
-    return this.make(tries - 1);
+    try {
+      const group = ControlGroup.make(join(this.directory, `${this.#prefix}-${this.#made}`));
+      if ((this.#lock(group.descriptor) || isLastTry) && existsSync(group.path)) return group;
+      this.remove(group);
+      return null;
+    } catch (error) {
+      if (isLastTry || codeOf(error) !== "ENOENT") throw error;
+      return null;
+    }
   }
 
   #lock(descriptor: number): boolean {

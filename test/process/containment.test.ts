@@ -22,6 +22,8 @@ const stray = (mark: string): Promise<number> =>
     livingWithArgument(mark).find((pid) => procText(pid, "comm") === "sleep\n"),
   );
 
+const FIXTURES = join(import.meta.dirname, "../fixtures");
+
 describe.skipIf(!HAS_GROUPS)("a job in a control group", () => {
   test("has all that it starts in it, and the group is gone when the slot is closed", async () => {
     using place = processPlace({ containment: "cgroup" });
@@ -154,6 +156,20 @@ describe.skipIf(!HAS_GROUPS)("groups of workers that are dead", () => {
     expect(next.manager.count).toBe(0);
     expect(existsSync(join(HOME_DIRECTORY, NAME))).toBe(false);
     expect(own && existsSync(own)).toBe(true);
+  });
+
+  test("are not taken for those of a worker that is just making its own", async () => {
+    await using sweeper = Bun.spawn([process.execPath, join(FIXTURES, "sweeping.ts"), HOME_DIRECTORY], {
+      stdout: "pipe",
+    });
+    await sweeper.stdout.getReader().read();
+    const home = new GroupHome(HOME_DIRECTORY, runtime.libc());
+    for (let round = 0; round < 300; round += 1) {
+      const group = home.make();
+      expect(await Bun.spawn(["true"], { cgroup: group.path }).exited).toBe(0);
+      home.remove(group);
+    }
+    sweeper.kill("SIGKILL");
   });
 
   test("stay as long as something lives in them", async () => {
