@@ -118,12 +118,8 @@ export class Probes {
 
   /** Empties what has something in it; to cut off an empty file would make ext4 write out the next one's bytes at once. */
   empty(): void {
-    for (const file of this.#used) if (this.#exists(file) && this.size(file) > 0) this.cutOff(file);
+    for (const file of this.#used) if (this.size(file) > 0) this.cutOff(file);
     this.#used.clear();
-  }
-
-  #exists(file: SlotFile): boolean {
-    return this.#open.has(file) || lstatSync(this.path(file), { throwIfNoEntry: false }) !== undefined;
   }
 
   size(file: SlotFile): number {
@@ -179,5 +175,7 @@ export class Probes {
 
   close(): void {
     for (const file of this.#open.keys()) this.forget(file);
+    // Made anew they are all there again: others open them by their names.
+    for (const file of EMPTY_AT_FIRST) this.#used.add(file);
   }
 }
