@@ -92,9 +92,13 @@ const fewProcesses: Shortage = (pid) => {
   const group = `${PIDS}/reeve-test-${pid}`;
   mkdirSync(group);
   writeFileSync(`${group}/cgroup.procs`, String(pid));
-  writeFileSync(`${group}/pids.max`, String(Number(statusOf(pid, "Threads")) + 3));
+  // Its runtime may start threads of its own meanwhile, which count as well.
+  const bound = (): void => writeFileSync(`${group}/pids.max`, String(Number(statusOf(pid, "Threads")) + 3));
+  bound();
+  const timer = setInterval(bound, 200);
   return {
     async [Symbol.asyncDispose]() {
+      clearInterval(timer);
       endAll([pid]);
       await eventually("the group is empty", () => readFileSync(`${group}/cgroup.procs`, "utf8") === "");
       rmdirSync(group);
