@@ -94,10 +94,11 @@ function outcome({ job, results, attempts }: JobFacts): Pair[] {
   ];
 }
 
-function relations({ job, waitsFor }: JobFacts): Pair[] {
+function relations({ job, waitsFor, workerTrouble }: JobFacts): Pair[] {
   return [
     ["waits for", waitsFor.join("\n")],
     ["worker", job.worker ?? ""],
+    ["it is ill", safe(workerTrouble ?? "")],
     ["abort by", safe(job.abortBy ?? "")],
     ["suspended by", safe(job.suspendBy ?? "")],
     ["held by", safe(job.heldBy ?? "")],

@@ -131,7 +131,6 @@ export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues):
         store,
         router,
         definitions,
-        commandLine,
         worker,
         clock: systemClock,
         newId,

@@ -19,6 +19,10 @@ export interface Message {
   readonly ifGivenUp: "bury" | "leave" | "delete";
 }
 
+/** Why a message is given up that would only be put back. */
+export const wasLast = (why: string, { receiveCount }: { readonly receiveCount: number | null }): string =>
+  `${why}; delivery ${receiveCount} was the last that its queue allows`;
+
 /** What holds of a message that is the store's own. */
 export const OWN = {
   rejected: null,

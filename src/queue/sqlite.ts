@@ -6,6 +6,9 @@ import { LeaseLost, OWN, type Message, type Queue, type Request } from "./port.t
 // Without statistics SQLite would choose the index on the phase, and walk all queued jobs: the right one is named.
 const READY = "phase = 'QUEUED' AND available_at IS NULL AND waiting = 0";
 
+/** What is to be destroyed is begun only to clean up after it; the parameter is the time. */
+const STAYS = (now: string): string => `(destruction IS NULL OR destruction > ${now} OR owed IS NOT NULL)`;
+
 /** Of no definition that is paused here; the parameter is their names as JSON. */
 const WANTED = (without: string): string =>
   `(definition IS NULL OR definition NOT IN (SELECT value FROM json_each(${without})))`;
@@ -18,16 +21,17 @@ const CLAIM = (chosen: string): string => `UPDATE jobs SET phase = 'EXECUTING', 
 // A bare parameter as the limit would make SQLite prepare the statement anew at each call, hence the sum.
 /** By priority, then age. A suspect (it may have killed its worker) is not among them: it is claimed alone. */
 const CLAIM_READY = CLAIM(
-  `SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2 ORDER BY priority DESC, seq LIMIT ?3 + 0`,
+  `SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2 AND ${STAYS("?2")}
+    ORDER BY priority DESC, seq LIMIT ?3 + 0`,
 );
 
 const CLAIM_SOME = CLAIM(`SELECT seq FROM jobs INDEXED BY jobs_ready WHERE ${READY} AND lost < 2
-  AND ${WANTED("?4")} ORDER BY priority DESC, seq LIMIT ?3 + 0`);
+  AND ${STAYS("?2")} AND ${WANTED("?4")} ORDER BY priority DESC, seq LIMIT ?3 + 0`);
 
 const CLAIM_ONE = CLAIM("?3");
 
 const SUSPECT = `SELECT seq FROM jobs INDEXED BY jobs_suspect WHERE ${READY} AND lost >= 2 AND ${WANTED("?1")}
-  ORDER BY seq LIMIT 1`;
+  AND ${STAYS("?2")} ORDER BY seq LIMIT 1`;
 
 const PROMOTE =
   "UPDATE jobs INDEXED BY jobs_delayed SET available_at = NULL WHERE available_at <= ? AND phase = 'QUEUED'";
@@ -66,7 +70,7 @@ export class SqliteQueue implements Queue {
     const { database, steering } = this.#store;
     if (steering.expire(now) > 0) this.#store.wakeWorkers();
     database.statement(PROMOTE).run(now);
-    const suspect = database.statement<{ seq: number }>(SUSPECT).get(JSON.stringify(request.without));
+    const suspect = database.statement<{ seq: number }>(SUSPECT).get(JSON.stringify(request.without), now);
     // Taking nothing more until it can be claimed keeps a stream of other work from starving it.
     if (suspect) return request.idle ? database.all<Job>(CLAIM_ONE, this.#worker, now, suspect.seq) : [];
     return this.#claimReady(request, now).toSorted((a, b) => b.priority - a.priority || a.seq - b.seq);

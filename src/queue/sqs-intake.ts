@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import type { Clock } from "../clock.ts";
-import type { Definition } from "../config/definition.ts";
+import { COMMAND_LINE, type Definition } from "../config/definition.ts";
 import { inlineBody } from "../config/message-body.ts";
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import type { Routed, Router } from "../config/routing.ts";
 import type { Arrival, Disposition } from "../store/deliveries.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
-import { SUSPECT_FROM, type Message, type Request } from "./port.ts";
+import { SUSPECT_FROM, wasLast, type Message, type Request } from "./port.ts";
 import type { Arrived, Body } from "./sqs-bodies.ts";
 import { incomingOf, jobIdOf, jobMaker } from "./sqs-job.ts";
 import type { QueuePolicy } from "./sqs-policy.ts";
@@ -16,9 +16,8 @@ import type { ReceivedMessage } from "./sqs/message.ts";
 export interface IntakeOptions {
   readonly store: Store;
   readonly router: Router;
+  /** By their names; of `work -- COMMAND`, which has none, by {@link COMMAND_LINE}. */
   readonly definitions: ReadonlyMap<string, Definition>;
-  /** `work -- COMMAND`: what its messages are for; null: they are for definitions. */
-  readonly commandLine: Definition | null;
   readonly worker: string;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -122,8 +121,7 @@ export class SqsIntake {
   /** What cannot be had now is not had at all where the queue would give the message up without a reason. */
   #lastWord({ message, body }: Arrived): Body {
     if (body.kind !== "later" || !this.#policy.isLast(message)) return body;
-    const { why } = body;
-    return { kind: "rejected", reason: `${why}; delivery ${message.receiveCount} was the last that its queue allows` };
+    return { kind: "rejected", reason: wasLast(body.why, message) };
   }
 
   #messageOf({ message: received, leasedUntil }: Arrived, job: Job, rejected: string | null): Message {
@@ -152,8 +150,7 @@ export class SqsIntake {
 
   #definitionOf(routed: Routed): Definition | null {
     if (routed.kind === "unroutable") return null;
-    const { definitions, commandLine } = this.#options;
-    return routed.definition === null ? commandLine : (definitions.get(routed.definition) ?? null);
+    return this.#options.definitions.get(routed.definition ?? COMMAND_LINE) ?? null;
   }
 }
 

@@ -4,6 +4,7 @@ import { QueueTrouble, type Message } from "./port.ts";
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { QueueFacts } from "./sqs/facts.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
+import type { Failure } from "./sqs/outcome.ts";
 
 /** As long as SQS lets a poll wait. */
 const LONGEST_WAIT_SECONDS = 20;
@@ -44,7 +45,7 @@ export class QueuePolicy {
       this.#learntAt = now;
       this.#warn(answer.value);
     } else if (this.#facts === null) {
-      throw new QueueTrouble(answer.kind === "lease lost" ? "refused" : answer.kind, answer.message, answer.hint);
+      throw troubleOf(answer);
     }
   }
 
@@ -72,6 +73,10 @@ export class QueuePolicy {
     return kind === "set" || kind === "unknown" ? "bury" : this.#settings.onExhausted;
   }
 }
+
+/** What SQS, or the way to it, has not let us do. */
+export const troubleOf = ({ kind, message, hint }: Failure): QueueTrouble =>
+  new QueueTrouble(kind === "lease lost" ? "refused" : kind, message, hint);
 
 function warningOf(redrive: QueueFacts["redrive"]): string | null {
   switch (redrive.kind) {

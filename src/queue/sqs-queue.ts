@@ -8,13 +8,14 @@ import {
   type RemoteQueue,
   type Request,
   type Terms,
+  wasLast,
 } from "./port.ts";
 import { Emptiness } from "./sqs-emptiness.ts";
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
 import type { Failure } from "./sqs/outcome.ts";
 import { SqsBodies } from "./sqs-bodies.ts";
-import { QueuePolicy } from "./sqs-policy.ts";
+import { QueuePolicy, troubleOf } from "./sqs-policy.ts";
 import { SqsIntake, type IntakeOptions, type NotRun } from "./sqs-intake.ts";
 
 export interface SqsQueueOptions extends IntakeOptions {
@@ -189,8 +190,7 @@ export class SqsQueue implements RemoteQueue {
   /** Of one that was not run. After the last delivery its queue would give it up without a reason. */
   async #putBack(message: ReceivedMessage, delayMs: number, why: string): Promise<void> {
     if (!this.#policy.isLast(message)) return this.#release(message, delayMs);
-    const reason = `${why}; delivery ${message.receiveCount} was the last that its queue allows`;
-    return this.#bury(message, null, reason, false);
+    return this.#bury(message, null, wasLast(why, message), false);
   }
 
   async #release(message: ReceivedMessage, delayMs: number): Promise<void> {
@@ -243,6 +243,3 @@ export class SqsQueue implements RemoteQueue {
     await this.#options.connection.close();
   }
 }
-
-const troubleOf = ({ kind, message, hint }: Failure): QueueTrouble =>
-  new QueueTrouble(kind === "lease lost" ? "refused" : kind, message, hint);

@@ -16,6 +16,8 @@ export interface JobFacts {
   readonly results: readonly Pick<StoredResult, "id" | "type" | "size">[];
   /** Ids of the jobs that it still waits for. */
   readonly waitsFor: readonly string[];
+  /** What keeps its worker from its queue, in words; null: nothing, or it has no worker. */
+  readonly workerTrouble: string | null;
 }
 
 export interface AttemptDocument {
@@ -82,6 +84,7 @@ export function readFacts(store: Store, job: Job): JobFacts {
     attempts: job.attempts === 0 ? [] : store.attempts.of(job.seq),
     results: job.attempts === 0 ? [] : store.outputs.results(job.seq),
     waitsFor: job.waiting === 0 ? [] : unmetDependencies(store.database, job.seq).map(({ id }) => id),
+    workerTrouble: job.worker === null ? null : (store.workers.one(job.worker)?.trouble ?? null),
   };
 }
 
@@ -106,7 +109,7 @@ export function jobDocument(facts: JobFacts) {
   };
 }
 
-function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
+function jobInfo({ job, inputs, attempts, waitsFor, workerTrouble }: JobFacts) {
   const last = attempts.at(-1);
   return {
     attempts: attempts.map(attemptDocument),
@@ -127,6 +130,7 @@ function jobInfo({ job, inputs, attempts, waitsFor }: JobFacts) {
     expires: isoTime(job.expiresAt),
     waitsFor,
     worker: job.worker,
+    workerTrouble,
     abortBy: job.abortBy,
     suspendBy: job.suspendBy,
     heldBy: job.heldBy,

@@ -1,14 +1,19 @@
 import { SUSPECT_FROM } from "../queue/port.ts";
-import type { ActiveJob } from "./active-job.ts";
 
-const isSuspect = ({ started }: ActiveJob): boolean => started.job.lost >= SUSPECT_FROM;
+/** Of a job that this worker has. */
+interface Candidate {
+  /** Adopted null: it is still to be started. */
+  readonly started: { readonly job: { readonly lost: number }; readonly adopted: object | null };
+}
+
+const isSuspect = ({ started }: Candidate): boolean => started.job.lost >= SUSPECT_FROM;
 
 /** Sees to it that a job which may kill its worker runs with nothing beside it, so that it is blamed for itself. */
 export class Alone {
-  readonly #active: ReadonlySet<ActiveJob>;
-  readonly #waiting = new Map<ActiveJob, () => void>();
+  readonly #active: ReadonlySet<Candidate>;
+  readonly #waiting = new Map<Candidate, () => void>();
 
-  constructor(active: ReadonlySet<ActiveJob>) {
+  constructor(active: ReadonlySet<Candidate>) {
     this.#active = active;
   }
 
@@ -17,9 +22,9 @@ export class Alone {
     return [...this.#active].some(isSuspect);
   }
 
-  /** Kept when this job may run: at once, unless it is a suspect beside others. */
-  async until(active: ActiveJob): Promise<void> {
-    if (!isSuspect(active)) return;
+  /** Kept when this job may run: at once, unless it is a suspect beside others, and does not run already. */
+  async until(active: Candidate): Promise<void> {
+    if (!isSuspect(active) || active.started.adopted) return;
     const turn = Promise.withResolvers<void>();
     this.#waiting.set(active, turn.resolve);
     this.look();

@@ -1,5 +1,5 @@
 import { unreachable } from "../errors.ts";
-import type { Message, RemoteQueue } from "../queue/port.ts";
+import { wasLast, type Message, type RemoteQueue } from "../queue/port.ts";
 import type { JobError, Settlement } from "../store/job.ts";
 
 /** What an ending comes to on a queue elsewhere, which counts deliveries and may have no place for dead letters. */
@@ -18,9 +18,8 @@ export function elsewhere(settlement: Settlement, message: Message, queue: Remot
 }
 
 /** Put back it would go to the dead letters without a reason: it is moved there with one. */
-function lastDelivery({ counts, error }: Settlement, { receiveCount }: Message): Settlement {
-  const how = error?.message ?? "it was put back";
-  const message = `${how}; delivery ${receiveCount} was the last that its queue allows`;
+function lastDelivery({ counts, error }: Settlement, delivery: Message): Settlement {
+  const message = wasLast(error?.message ?? "it was put back", delivery);
   const last: JobError = { ...error, message, type: "transient" };
   return { phase: "ERROR", verdict: { kind: "bury", reason: message }, counts, error: last };
 }

@@ -142,7 +142,6 @@ test.each([
     store,
     router,
     definitions: DEFINITIONS,
-    commandLine: null,
     worker: "worker-1",
     newId,
   });

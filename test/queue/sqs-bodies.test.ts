@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { systemClock } from "../../src/clock.ts";
+import { COMMAND_LINE } from "../../src/config/definition.ts";
 import { inlineBody, type Body } from "../../src/config/message-body.ts";
 import { DEFAULT_SQS_QUEUE, type SqsQueueDefinition } from "../../src/config/queue-definition.ts";
 import { Router } from "../../src/config/routing.ts";
@@ -271,7 +272,8 @@ describe("a message whose body is a file", () => {
   async function taken(store: Store, file: Extract<Content, { kind: "file" }>) {
     const settings = { ...DEFAULT_SQS_QUEUE, url: queue };
     const router = new Router({ definitions: new Map(), commandLine, job: null, extra: [] });
-    const around = { store, router, definitions: new Map(), commandLine, worker: "w", clock: systemClock, warn() {} };
+    const definitions = new Map([[COMMAND_LINE, commandLine]]);
+    const around = { store, router, definitions, worker: "w", clock: systemClock, warn() {} };
     const policy = new QueuePolicy(connection, settings, around);
     const intake = new SqsIntake(settings, policy, { ...around, newId: () => crypto.randomUUID() });
     await sqs.send(queue, pointerTo("a"));

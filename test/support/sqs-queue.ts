@@ -170,7 +170,6 @@ export async function makeQueue(
     store,
     router,
     definitions,
-    commandLine: null,
     worker,
     clock,
     newId,

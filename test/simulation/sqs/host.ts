@@ -175,7 +175,6 @@ export class Host {
       store,
       router,
       definitions: DEFINITIONS,
-      commandLine: null,
       worker,
       clock,
       newId: () => world.random.hex(32),
