@@ -93,7 +93,10 @@ const fewProcesses: Shortage = (pid) => {
   mkdirSync(group);
   writeFileSync(`${group}/cgroup.procs`, String(pid));
   // Its runtime may start threads of its own meanwhile, which count as well.
-  const bound = (): void => writeFileSync(`${group}/pids.max`, String(Number(statusOf(pid, "Threads")) + 3));
+  const bound = (): void => {
+    const threads = statusOf(pid, "Threads");
+    if (threads !== undefined) writeFileSync(`${group}/pids.max`, String(Number(threads) + 3));
+  };
   bound();
   const timer = setInterval(bound, 200);
   return {
