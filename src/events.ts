@@ -1,6 +1,6 @@
 import type { AttemptEnd, CleanUp, Settlement } from "./store/job.ts";
 
-/** Everything that a worker tells of itself. One file turns these into log lines; tests wait for the same events. */
+/** Everything that a worker, or a service, tells of itself. One file turns these into log lines; tests wait for the same events. */
 export type WorkerEvent =
   | { readonly type: "worker started"; readonly worker: string; readonly concurrency: number; readonly store: string }
   | { readonly type: "worker stopping"; readonly worker: string; readonly why: string }
@@ -64,6 +64,9 @@ export type WorkerEvent =
   | { readonly type: "recovered"; readonly worker: string; readonly jobs: number }
   | { readonly type: "job unknown"; readonly job: string; readonly what: string }
   | { readonly type: "destroyed"; readonly jobs: number }
+  | { readonly type: "service started"; readonly address: string }
+  | { readonly type: "service ended" }
+  | { readonly type: "request failed"; readonly what: string }
   | { readonly type: "warning"; readonly what: string }
   | { readonly type: "trouble"; readonly what: string }
   | { readonly type: "healed" };

@@ -130,6 +130,12 @@ export function describe(event: WorkerEvent): Line {
       return warn(`job ${event.job}: ${event.what}`, event);
     case "destroyed":
       return info(`destroyed ${event.jobs} jobs whose time had come`, event);
+    case "service started":
+      return info(`serving ${event.address}`, event);
+    case "service ended":
+      return info("service ended", event);
+    case "request failed":
+      return { level: "error", message: `a request failed: ${event.what}` };
     case "warning":
       return { level: "warn", message: event.what };
     case "trouble":

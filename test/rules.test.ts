@@ -24,7 +24,7 @@ const LONGEST_FILE = 250;
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
   main: "cli errors",
-  cli: "worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws clock errors events log",
+  cli: "worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",
@@ -32,7 +32,8 @@ const EDGES: Readonly<Record<string, string>> = {
   "queue/sqs": "queue (runtime) clock errors",
   process: "runtime (store) (config) clock errors watch",
   store: "(runtime) config clock errors watch",
-  uws: "store errors",
+  service: "uws store config (runtime) (clock) errors",
+  uws: "store config errors",
   config: "errors",
   runtime: "errors",
   log: "events errors store",

@@ -7,7 +7,7 @@ import type { Job } from "../store/job.ts";
 import { leftOutOf, type StoredOutput } from "../store/outputs.ts";
 import type { Store } from "../store/store.ts";
 import { handlerDirectory } from "../worker/launch.ts";
-import { bytesSource, pieceAt, tailOffset, withFile, type ByteSource, type Piece } from "./byte-source.ts";
+import { bytesSource, pieceAt, tailOffset, withFile, type ByteSource, type Piece } from "../store/byte-source.ts";
 
 /**
  * The files of a running attempt (both streams, or stdout, in the one, stderr in the other where they are apart), and

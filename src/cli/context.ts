@@ -69,7 +69,7 @@ async function openFor<T>(
 export function openStore(
   location: StoreLocation,
   configuration: Configuration,
-  manner: Pick<StoreOptions, "patience" | "onTrouble"> = { patience: "fail" },
+  manner: Pick<StoreOptions, "patience" | "busyTries" | "onTrouble"> = { patience: "fail" },
 ): Store {
   prepareLocation(location, process.env);
   return Store.open({

@@ -1,4 +1,4 @@
-import type { Piece } from "./byte-source.ts";
+import type { Piece } from "../store/byte-source.ts";
 import { TerminalText } from "./render/terminal.ts";
 import { byteSize } from "./render/times.ts";
 import { print, printError } from "./streams.ts";

@@ -1,7 +1,7 @@
 import { MARK_BYTES, marksIn, type Mark } from "../process/output-times.ts";
 import { isoTime } from "../uws/document.ts";
 import type { AttemptOutput, Channel } from "./attempt-output.ts";
-import type { Piece } from "./byte-source.ts";
+import type { Piece } from "../store/byte-source.ts";
 
 /** Reads one output from where it was read to before. */
 export interface OutputReader {

@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { shown, suggestion } from "../config/wording.ts";
 import { EXIT, messageOf, nothingThere, unavailable, usageError } from "../errors.ts";
-import type { Job, LeftOut, Stream } from "../store/job.ts";
-import { leftOutOf, type StoredResult } from "../store/outputs.ts";
+import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
-import { bytesSource, pieceAt, withFile, type Piece } from "./byte-source.ts";
+import { streamCalled, type StoredBytes } from "../uws/results.ts";
+import { bytesSource, pieceAt, withFile, type Piece } from "../store/byte-source.ts";
 import { withExistingStore } from "./context.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { printJson } from "./render/json.ts";
@@ -13,10 +13,7 @@ import { safe } from "./render/text.ts";
 import { byteSize } from "./render/times.ts";
 import { print, remark } from "./streams.ts";
 
-const STREAMS: readonly Stream[] = ["stdout", "stderr", "log"];
 const CHUNK = 256 * 1024;
-
-type Stored = Pick<StoredResult, "path" | "content"> & { readonly leftOut?: LeftOut | null };
 
 /** `reeve result`: the bytes of a result, or of what the job wrote. */
 export async function run({ args: [prefix = "", name], options }: Invocation): Promise<number> {
@@ -44,7 +41,7 @@ async function list(store: Store, job: Job, options: Options): Promise<number> {
 
 const noResults = ({ id, phase }: Job): string => `job ${id} is ${phase} and has no results`;
 
-function onlyResult(store: Store, job: Job): Stored {
+function onlyResult(store: Store, job: Job): StoredBytes {
   const results = store.outputs.results(job.seq);
   const chosen = results.length === 1 ? results[0] : results.find(({ id }) => id === "result");
   if (chosen) return chosen;
@@ -53,28 +50,16 @@ function onlyResult(store: Store, job: Job): Stored {
   throw usageError(`job ${job.id} has several results: ${names}`, `name one: reeve result ${job.id} NAME`);
 }
 
-function namedResult(store: Store, job: Job, name: string): Stored {
+function namedResult(store: Store, job: Job, name: string): StoredBytes {
   const results = store.outputs.results(job.seq);
-  const found = results.find(({ id }) => id === name) ?? streamOf(store, job, name);
+  const found = results.find(({ id }) => id === name) ?? streamCalled(store, job, name);
   if (found) return found;
   const names = results.map(({ id }) => id);
   const hint = names.length === 0 ? noResults(job) : `it has ${names.map(safe).join(", ")}`;
   throw nothingThere(`job ${job.id} has no result ${shown(name)}${suggestion(name, names)}`, hint);
 }
 
-/** What the last attempt wrote. Of a stream that exists nothing is kept when nothing was written. */
-function streamOf(store: Store, job: Job, name: string): Stored | undefined {
-  const stream = STREAMS.find((one) => one === name);
-  if (stream === undefined) return undefined;
-  const ofLast = store.outputs.outputs(job.seq).filter(({ attempt }) => attempt === job.attempts);
-  const kept = ofLast.filter((one) => one.stream !== "exit handler");
-  const hasOthers = kept.some((one) => (one.stream === "log") !== (stream === "log"));
-  const nothing = job.endedAt === null || hasOthers ? undefined : { path: null, content: new Uint8Array() };
-  const found = kept.find((one) => one.stream === stream);
-  return found ? { ...found, leftOut: leftOutOf(found) } : nothing;
-}
-
-async function give(stored: Stored, file: string | undefined): Promise<void> {
+async function give(stored: StoredBytes, file: string | undefined): Promise<void> {
   if (file === undefined) return pump(stored, print);
   try {
     const descriptor = openSync(file, "w");
@@ -86,14 +71,14 @@ async function give(stored: Stored, file: string | undefined): Promise<void> {
 }
 
 /** The bytes that are there; of others only a person is told. */
-async function pump(stored: Stored, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+async function pump(stored: StoredBytes, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
   for (let piece = readStored(stored, 0); piece !== null; piece = readStored(stored, piece.end)) {
     if (piece.kind === "bytes") await write(piece.bytes);
     else remark(`${byteSize(piece.length)} of its middle were not kept`);
   }
 }
 
-function readStored({ path, content, leftOut = null }: Stored, offset: number): Piece | null {
+function readStored({ path, content, leftOut = null }: StoredBytes, offset: number): Piece | null {
   if (path === null) return pieceAt(bytesSource(content ?? new Uint8Array()), offset, CHUNK);
   return withFile(
     path,

@@ -1,6 +1,6 @@
 import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
-import { QUIET, WORK_OPTIONS } from "./work-options.ts";
+import { QUIET, SERVE_OPTIONS, WORK_OPTIONS } from "./work-options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -70,6 +70,14 @@ export const VERBS: readonly Verb[] = [
       "reeve work --queue https://sqs.eu-west-1.amazonaws.com/1234/jobs -- ./handle.sh '{body.id}'",
     ],
     load: () => import("./work.ts"),
+  },
+  {
+    name: "serve",
+    description:
+      "offer the definitions of reeve.toml as UWS 1.1 services over HTTP; --concurrency runs their jobs, too",
+    options: SERVE_OPTIONS,
+    examples: ["reeve serve --concurrency 2", "reeve serve --listen unix:/run/reeve.sock"],
+    load: () => import("./serve.ts"),
   },
   {
     name: "list",

@@ -22,3 +22,11 @@ export const WORK_OPTIONS: readonly VerbOption[] = [
   QUIET,
   ...COMMAND_OPTIONS,
 ];
+
+export const SERVE_OPTIONS: readonly VerbOption[] = [
+  ["--listen <address>", "HOST:PORT of this machine itself, or unix:PATH (127.0.0.1:8080)"],
+  ["--concurrency <n>", "work on the queues as well, so many jobs at once (none)"],
+  ["--allow-host <name>", "a name by which clients know it, behind a proxy; may be repeated"],
+  ["--json", "logs as a JSON object per line"],
+  QUIET,
+];

@@ -72,7 +72,8 @@ async function work(
   }
 }
 
-function makeWorker(
+/** A worker of this process. */
+export function makeWorker(
   settings: WorkerSettings,
   containment: Containment,
   { store, queues }: { readonly store: Store; readonly queues: readonly Queue[] },
@@ -89,7 +90,8 @@ function makeWorker(
   });
 }
 
-function settingsOf(options: Options, configuration: Configuration, goal: Goal): WorkerSettings {
+/** As the options and the configuration have it. */
+export function settingsOf(options: Options, configuration: Configuration, goal: Goal): WorkerSettings {
   const { worker, definitions } = configuration;
   return {
     ...thisWorker(),
@@ -104,7 +106,8 @@ function settingsOf(options: Options, configuration: Configuration, goal: Goal):
   };
 }
 
-function goalOf(options: Options): Goal {
+/** What the options of `work` say; without any of them it works until it is stopped. */
+export function goalOf(options: Options): Goal {
   const once = options.flag("once");
   const maxJobs = options.text("max-jobs");
   return {

@@ -1,17 +1,22 @@
 import { dlopen } from "bun:ffi";
 import { Database as BunDatabase } from "bun:sqlite";
 import { write } from "node:fs";
+import { forThisUserOnly } from "./sockets.ts";
 import { libcFrom, openLibrary as open, type Symbols } from "./libc.ts";
-import type {
-  Database,
-  DatabaseOptions,
-  Exit,
-  Libc,
-  ResourceUsage,
-  Runtime,
-  SpawnOptions,
-  SpawnedProcess,
-  SqlValue,
+import {
+  IDLE_SECONDS,
+  type Database,
+  type DatabaseOptions,
+  type Exit,
+  type HttpHandler,
+  type HttpServer,
+  type Libc,
+  type ListenAddress,
+  type ResourceUsage,
+  type Runtime,
+  type SpawnOptions,
+  type SpawnedProcess,
+  type SqlValue,
 } from "./port.ts";
 
 function openDatabase(path: string, options: DatabaseOptions): Database {
@@ -108,6 +113,28 @@ function writeOut(descriptor: number, bytes: Uint8Array): Promise<number> {
   });
 }
 
+function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
+  const options = {
+    // Else whoever asks is shown our source when something goes wrong.
+    development: false,
+    fetch(request: Request, server: Bun.Server<undefined>) {
+      // The option of that name is not for unix sockets.
+      server.timeout(request, IDLE_SECONDS);
+      return handler(request, { address: server.requestIP(request)?.address ?? null });
+    },
+    error: () => new Response(null, { status: 500 }),
+  };
+  const server =
+    address.kind === "unix"
+      ? forThisUserOnly(() => Bun.serve({ ...options, unix: address.path }))
+      : Bun.serve({ ...options, hostname: address.host, port: address.port });
+  return {
+    port: address.kind === "unix" ? null : (server.port ?? null),
+    drain: () => server.stop(false),
+    close: () => server.stop(true),
+  };
+}
+
 const compiled = Bun.main.startsWith("/$bunfs/");
 
 export const runtime: Runtime = {
@@ -120,4 +147,5 @@ export const runtime: Runtime = {
   libc,
   write: writeOut,
   fetchTrusting: (ca) => (url, init) => fetch(url, { ...init, tls: { ca } }),
+  serve,
 };

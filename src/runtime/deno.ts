@@ -3,7 +3,20 @@ import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
-import type { Database, DatabaseOptions, Exit, Libc, Runtime, SpawnOptions, SpawnedProcess, SqlValue } from "./port.ts";
+import { forThisUserOnly } from "./sockets.ts";
+import type {
+  Database,
+  DatabaseOptions,
+  Exit,
+  HttpHandler,
+  HttpServer,
+  Libc,
+  ListenAddress,
+  Runtime,
+  SpawnOptions,
+  SpawnedProcess,
+  SqlValue,
+} from "./port.ts";
 
 /** What is used of Deno's own interface. */
 interface DenoNamespace {
@@ -11,7 +24,25 @@ interface DenoNamespace {
   readonly stdout: Writer;
   readonly stderr: Writer;
   createHttpClient(options: { readonly caCerts: readonly string[] }): object;
+  serve(options: ServeOptions, handler: DenoHandler): DenoServer;
   dlopen(path: string, symbols: Record<string, ForeignFunction>): { readonly symbols: Symbols };
+}
+interface ServeOptions {
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly signal: AbortSignal;
+  readonly onListen: () => void;
+  readonly onError: () => Response;
+}
+type DenoHandler = (
+  request: Request,
+  info: { readonly remoteAddr: { readonly hostname?: string } },
+) => Promise<Response>;
+interface DenoServer {
+  readonly addr: { readonly port?: number };
+  readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
 }
 interface Writer {
   write(bytes: Uint8Array): Promise<number>;
@@ -136,6 +167,40 @@ function load(): Symbols {
   return linux ? symbols : { ...symbols, prctl: null, fallocate: null };
 }
 
+function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
+  silenceAdvice();
+  const breakOff = new AbortController();
+  const options = {
+    signal: breakOff.signal,
+    onListen: () => {},
+    onError: () => new Response(null, { status: 500 }),
+  };
+  const answer: DenoHandler = (request, { remoteAddr }) => handler(request, { address: remoteAddr.hostname ?? null });
+  const server =
+    address.kind === "unix"
+      ? forThisUserOnly(() => Deno.serve({ ...options, path: address.path }, answer))
+      : Deno.serve({ ...options, hostname: address.host, port: address.port }, answer);
+  let isRunning = true;
+  server.finished.finally(() => (isRunning = false));
+  return {
+    port: server.addr.port ?? null,
+    drain: () => server.shutdown(),
+    close() {
+      // It throws on a server that has ended.
+      if (isRunning) breakOff.abort();
+      return server.finished;
+    },
+  };
+}
+
+/** A signal that is aborted after the answer, too, harms nobody here; Deno would say so between the lines of the log. */
+function silenceAdvice(): void {
+  const { warn } = console;
+  console.warn = (...words: readonly unknown[]) => {
+    if (!String(words[0]).startsWith("Deno.serve: request.signal")) warn(...words);
+  };
+}
+
 export const runtime: Runtime = {
   name: "deno",
   self: [process.execPath, "run", "-A", fileURLToPath(Deno.mainModule)],
@@ -152,4 +217,5 @@ export const runtime: Runtime = {
       return fetch(url, request);
     };
   },
+  serve,
 };

@@ -29,7 +29,39 @@ export interface Runtime {
    * AWS_CA_BUNDLE has it, on Deno these too. Like the plain one it heeds HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
    */
   fetchTrusting(certificates: string): (url: string, init: RequestInit) => Promise<Response>;
+  /**
+   * Answers HTTP requests. `request.signal` is aborted when the client hangs up; after an answer it may be, too. The
+   * file of a unix socket must not be there yet; it is for this user only.
+   *
+   * @throws an `Error` with an errno `code` (`EADDRINUSE`, `EACCES`, …) when the address cannot be had.
+   */
+  serve(address: ListenAddress, handler: HttpHandler): HttpServer;
 }
+
+/** Port 0: one that is free. */
+export type ListenAddress =
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Who asks: an IP address, or null for a client of the unix socket. */
+export interface Peer {
+  readonly address: string | null;
+}
+
+/** Answers one request; what it throws is a fault, and answered with 500. */
+export type HttpHandler = (request: Request, peer: Peer) => Promise<Response>;
+
+export interface HttpServer {
+  /** Null: it is a unix socket. */
+  readonly port: number | null;
+  /** Takes no more connections; done when all that was asked is answered. */
+  drain(): Promise<void>;
+  /** Breaks off what is still being answered. */
+  close(): Promise<void>;
+}
+
+/** Seconds for which a connection may be silent: longer than the longest wait for a job. */
+export const IDLE_SECONDS = 90;
 
 export interface DatabaseOptions {
   readonly create: boolean;

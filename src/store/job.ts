@@ -102,6 +102,8 @@ export interface Parameter {
   readonly values: readonly string[];
   readonly file: boolean;
   readonly secret: boolean;
+  /** It belongs to the protocol by which the job was made (DALI), and is kept beside what the definition declares. */
+  readonly protocol?: true;
 }
 
 /** What a job was asked to do. */

@@ -14,6 +14,10 @@ export interface Filter {
   readonly owner: string | null;
   /** Only the newest so many; null: all. */
   readonly last: number | null;
+  /** Only jobs of this definition; null: only those without one. Absent: any. */
+  readonly definition?: string | null;
+  /** Only those that come after this one in the list. */
+  readonly below?: Pick<Job, "createdAt" | "seq">;
 }
 
 interface InputsRow {
@@ -81,6 +85,15 @@ export class Jobs {
     return this.#database.all<Job>(sql, ...values);
   }
 
+  /** The phases of those of these jobs that there are. */
+  phases(seqs: readonly number[]): Map<number, Phase> {
+    const rows = this.#database.all<{ seq: number; phase: Phase }>(
+      "SELECT seq, phase FROM jobs WHERE seq IN (SELECT value FROM json_each(?))",
+      JSON.stringify(seqs),
+    );
+    return new Map(rows.map(({ seq, phase }) => [seq, phase]));
+  }
+
   countByPhase(): Map<Phase, number> {
     const rows = this.#database.all<{ phase: Phase; jobs: number }>(
       "SELECT phase, count(*) AS jobs FROM jobs GROUP BY phase",
@@ -142,9 +155,15 @@ function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
   const parts = phases.map((phase) => {
     const conditions = [phase === null ? "phase <> 'ARCHIVED'" : "phase = ?"];
     if (phase !== null) values.push(phase);
+    if (filter.definition === null) conditions.push("definition IS NULL");
+    if (filter.below) {
+      conditions.push("(created_at, seq) < (?, ?)");
+      values.push(filter.below.createdAt, filter.below.seq);
+    }
     for (const [condition, value] of [
       ["created_at > ?", filter.after],
       ["owner = ?", filter.owner],
+      ["definition = ?", filter.definition ?? null],
     ] as const) {
       if (value === null) continue;
       conditions.push(condition);

@@ -18,6 +18,8 @@ export interface JournalOptions {
    * it has to say and goes on when it can.
    */
   readonly patience: "fail" | "wait";
+  /** How often a locked store is tried before that is an error, where it is one. */
+  readonly busyTries?: number;
   /** Told when a commit has to wait, and again (with null) when it went through. */
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -140,7 +142,7 @@ export class Journal {
   #mayWait(trouble: "busy" | "full"): boolean {
     this.#tries += 1;
     if (this.#options.patience === "wait") return true;
-    return trouble === "busy" && this.#tries < BUSY_TRIES;
+    return trouble === "busy" && this.#tries < (this.#options.busyTries ?? BUSY_TRIES);
   }
 
   /** One write of several was wrong: each gets a transaction of its own, so that only that one fails. */

@@ -227,4 +227,11 @@ CREATE TABLE newer_receipts(
 ) STRICT;
 `,
   },
+  {
+    // An earlier version does not look there, and keeps it in order all the same.
+    minReader: 1,
+    sql: `
+CREATE INDEX jobs_definition ON jobs(definition, created_at) WHERE definition IS NOT NULL;
+`,
+  },
 ];

@@ -64,6 +64,21 @@ export class Outputs {
     );
   }
 
+  /** What is kept of an attempt's output, without the bytes; `size` does not count what was left out. */
+  kept(job: number, attempt: number): Pick<StoredOutput, "stream" | "size">[] {
+    return this.#database.all(
+      `SELECT stream, size - coalesce(left_to - left_from, 0) AS size FROM outputs
+        WHERE job = ? AND attempt = ? ORDER BY stream`,
+      job,
+      attempt,
+    );
+  }
+
+  /** The results without their bytes. */
+  listed(job: number): Pick<StoredResult, "id" | "type" | "size">[] {
+    return this.#database.all("SELECT id, type, size FROM results WHERE job = ? ORDER BY id", job);
+  }
+
   results(job: number): StoredResult[] {
     return this.#database.all<StoredResult>(
       "SELECT id, type, size, path, content FROM results WHERE job = ? ORDER BY id",

@@ -14,6 +14,7 @@ import { Jobs } from "./jobs.ts";
 import type { StoreLocation } from "./location.ts";
 import { Outputs } from "./outputs.ts";
 import { Steering } from "./steering.ts";
+import { Revision } from "./revision.ts";
 import { Suspension } from "./suspension.ts";
 import { Submission } from "./submission.ts";
 import { Unseen } from "./unseen.ts";
@@ -43,6 +44,7 @@ export class Store {
   readonly cleanUps: CleanUps;
   readonly steering: Steering;
   readonly suspension: Suspension;
+  readonly revision: Revision;
   readonly forgetting: Forgetting;
   readonly deliveries: Deliveries;
   readonly unseen: Unseen;
@@ -77,6 +79,7 @@ export class Store {
     this.attempts = new Attempts(database, this.decisions, this.outputs, this.cleanUps, dependents);
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
     this.suspension = new Suspension(database, this.jobs, this.decisions);
+    this.revision = new Revision(database, this.jobs, this.decisions);
     this.forgetting = new Forgetting(database, options.location, dependents);
     this.deliveries = new Deliveries(database, this.jobs, this.submission, this.steering, this.decisions);
     this.unseen = new Unseen(database, this.decisions, dependents);

@@ -82,7 +82,7 @@ export function readFacts(store: Store, job: Job): JobFacts {
     job,
     inputs: store.jobs.inputs(job.seq),
     attempts: job.attempts === 0 ? [] : store.attempts.of(job.seq),
-    results: job.attempts === 0 ? [] : store.outputs.results(job.seq),
+    results: job.attempts === 0 ? [] : store.outputs.listed(job.seq),
     waitsFor: job.waiting === 0 ? [] : unmetDependencies(store.database, job.seq).map(({ id }) => id),
     workerTrouble: job.worker === null ? null : (store.workers.one(job.worker)?.trouble ?? null),
   };
@@ -197,6 +197,10 @@ export function errorSummary({ error }: Pick<Job, "error">): ErrorSummary | null
   const { message, type, cause = null, hint = null } = JSON.parse(error) as JobError;
   return { message, type, cause, hint };
 }
+
+/** All that is known of an error, for people. */
+export const errorTextOf = ({ message, hint }: ErrorSummary): string =>
+  hint === null ? message : `${message}\n${hint}`;
 
 /** The argv that was submitted, or that the last attempt's template came to, with its secrets masked. */
 export function commandOf(inputs: Inputs, last: Pick<Attempt, "command"> | undefined): string[] | null {

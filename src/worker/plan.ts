@@ -99,6 +99,7 @@ function expand({ definition, template, exitHandler, environment }: Prepared, in
 }
 
 /** Checked again: the definition may have changed since the job was submitted. */
-function given({ name, values, file }: Parameter): { name: string; value: string; file?: string }[] {
+function given({ name, values, file, protocol }: Parameter): { name: string; value: string; file?: string }[] {
+  if (protocol) return [];
   return values.map((value) => (file ? { name, value: "", file: value } : { name, value }));
 }

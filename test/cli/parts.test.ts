@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { bytesSource, tailOffset } from "../../src/cli/byte-source.ts";
+import { bytesSource, tailOffset } from "../../src/store/byte-source.ts";
 import { newId } from "../../src/cli/ids.ts";
 import { exitCodeOf } from "../../src/cli/outcome.ts";
 import { mayColour } from "../../src/cli/render/colour.ts";

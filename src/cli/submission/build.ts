@@ -3,14 +3,13 @@ import { resolve } from "node:path";
 import { argumentProblem } from "../../config/argument-text.ts";
 import { DEFAULT_LIMITS, type Definition, type Limits } from "../../config/definition.ts";
 import { inlineBody } from "../../config/message-body.ts";
-import { checkParameters } from "../../config/parameters.ts";
 import { limitProblems } from "../../config/problems.ts";
-import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../../config/template.ts";
 import { shown, suggestion } from "../../config/wording.ts";
 import { codeOf, messageOf, usageError } from "../../errors.ts";
 import { foregroundEnvironment, submittedEnvironment, type Environment } from "../../process/environment.ts";
-import type { Context, Inputs, Parameter } from "../../store/job.ts";
+import type { Context } from "../../store/job.ts";
 import type { NewJob } from "../../store/submission.ts";
+import { definitionPart, type DefinitionPart } from "../../uws/definition-job.ts";
 import { nameOfLimit } from "./limits.ts";
 import { refuseMessageOptions } from "./meaningless.ts";
 import type { JobRequest } from "./request.ts";
@@ -36,7 +35,7 @@ export function newJob(request: JobRequest, around: Surroundings): NewJob {
   refuseMessageOptions(request);
   const { now } = around;
   return {
-    ...(request.job === null ? commandPart(request, around) : definitionPart(request, request.job, around)),
+    ...(request.job === null ? commandPart(request, around) : namedPart(request, request.job, around)),
     id: around.newId(),
     runId: request.runId,
     owner: null,
@@ -49,13 +48,10 @@ export function newJob(request: JobRequest, around: Surroundings): NewJob {
     dedupeKey: request.dedupe,
     retryOf: null,
     attributes: {},
-    body: inlineBody(bodyOf(request, around.cwd)),
   };
 }
 
-type Part = Pick<NewJob, "definition" | "executionDuration" | keyof Omit<Inputs, "attributes" | "body">>;
-
-function commandPart(request: JobRequest, around: Surroundings): Part {
+function commandPart(request: JobRequest, around: Surroundings): DefinitionPart {
   const command = checkedCommand(request.command);
   const [stray] = [...request.parameters, ...request.files];
   if (stray) {
@@ -63,7 +59,9 @@ function commandPart(request: JobRequest, around: Surroundings): Part {
   }
   const limits = limitsOf(request);
   const context = commandContext(request, limits, around);
-  return { definition: null, command, parameters: [], context, executionDuration: limits.executionDuration };
+  const { executionDuration } = limits;
+  const body = inlineBody(bodyOf(request, around.cwd));
+  return { definition: null, command, parameters: [], context, executionDuration, body };
 }
 
 const DEFINITION_HINT = "parameters belong to the definitions of reeve.toml: `reeve submit DEFINITION --param k=v`";
@@ -128,22 +126,18 @@ function directoryOf(asked: string | null, here: string): string {
   throw usageError(`the directory ${directory} is not there`, "--cwd says where the command runs");
 }
 
-function definitionPart(request: JobRequest, name: string, around: Surroundings): Part {
+function namedPart(request: JobRequest, name: string, around: Surroundings): DefinitionPart {
   if (request.command !== null) {
     throw usageError(`both the definition ${shown(name)} and a command are given`, "a job is one or the other");
   }
   const definition = around.definitions.get(name) ?? refuseUnknown(name, [...around.definitions.keys()]);
   refuseOverrides(request, name);
-  const { executionDuration } = definition.limits;
-  const values = valuesOf(definition, request, around.cwd);
-  refuseUnfit(definition, values, bodyOf(request, around.cwd));
-  return {
-    definition: name,
-    command: null,
-    parameters: parametersOf(values),
-    context: { kind: "definition" },
-    executionDuration: seconds(request.executionDurationMs) ?? executionDuration,
-  };
+  const files = request.files.map((one) => ({ ...one, file: existingFile(one.name, one.file ?? "", around.cwd) }));
+  return definitionPart(definition, {
+    parameters: [...request.parameters, ...files],
+    body: inlineBody(bodyOf(request, around.cwd)),
+    executionDuration: seconds(request.executionDurationMs),
+  });
 }
 
 function refuseUnknown(name: string, known: readonly string[]): never {
@@ -163,40 +157,6 @@ function refuseOverrides(request: JobRequest, name: string): void {
   const first = Object.keys(given).find((option) => given[option]) ?? nameOfLimit(request.limits);
   if (first === undefined) return;
   throw usageError(`\`${first}\` is for plain commands; the definition ${name} has its own`, "set it in reeve.toml");
-}
-
-function valuesOf(definition: Definition, request: JobRequest, cwd: string): Map<string, ParameterValue> {
-  const files = request.files.map((one) => ({ ...one, file: existingFile(one.name, one.file ?? "", cwd) }));
-  return checkParameters(definition, [...request.parameters, ...files]);
-}
-
-/**
- * What no worker could run is refused here, where somebody reads it.
- *
- * @throws ReeveError (usage)
- */
-export function refuseUnfit(
-  { command, exitHandler = [] }: Pick<Definition, "command" | "exitHandler">,
-  parameters: ReadonlyMap<string, ParameterValue>,
-  body: Uint8Array | null,
-): void {
-  try {
-    for (const words of [command, exitHandler]) {
-      expandTemplate(compileTemplate(words), { parameters, body: inlineBody(body), attributes: {} });
-    }
-  } catch (error) {
-    if (error instanceof Rejection) throw usageError(error.message);
-    throw error;
-  }
-}
-
-function parametersOf(values: Map<string, ParameterValue>): Parameter[] {
-  return [...values].map(([name, { value, definition }]) => ({
-    name,
-    values: [value].flat(),
-    file: definition.kind === "file",
-    secret: definition.secret,
-  }));
 }
 
 function existingFile(name: string, path: string, cwd: string): string {

@@ -7,7 +7,7 @@ import { compileTemplate, placeholders, withoutCase } from "../../config/templat
 import { shown } from "../../config/wording.ts";
 import { usageError } from "../../errors.ts";
 import { attributeText, type Attributes } from "../../queue/sqs/message.ts";
-import { refuseUnfit } from "./build.ts";
+import { refuseUnfit } from "../../uws/definition-job.ts";
 import type { JobRequest } from "./request.ts";
 
 /** What the service adds to a message by itself. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
-import type { LeftOut } from "../store/job.ts";
+import type { LeftOut } from "./job.ts";
 
 /** Bytes that can be read from anywhere. */
 export interface ByteSource {

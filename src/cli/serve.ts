@@ -1,0 +1,129 @@
+import { rmSync } from "node:fs";
+import { systemClock } from "../clock.ts";
+import type { Configuration } from "../config/definition.ts";
+import { EXIT, messageOf } from "../errors.ts";
+import { createLog, type Log } from "../log.ts";
+import { runtime } from "../runtime/index.ts";
+import type { HttpServer, ListenAddress } from "../runtime/port.ts";
+import { DEFAULT_SERVICE_LIMITS } from "../service/limits.ts";
+import { Service } from "../service/service.ts";
+import type { Store } from "../store/store.ts";
+import type { Worker } from "../worker/worker.ts";
+import { locateStore, openStore, readConfiguration } from "./context.ts";
+import { newId } from "./ids.ts";
+import type { Invocation } from "./invocation.ts";
+import { describeAddress, listen, readAddress } from "./serving/listening.ts";
+import { startWorker, type StartedWorker } from "./serving/own-worker.ts";
+import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
+
+const DEFAULT_ADDRESS = "127.0.0.1:8080";
+/** Milliseconds that answers may take when the server is to stop. */
+const DRAIN_MS = 5000;
+/** Tries of a locked store before a client is told to come again: about a second. */
+const BUSY_TRIES = 15;
+
+/** `reeve serve`: the definitions as services, until a signal ends it; with a worker where one is asked for. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { options } = invocation;
+  const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd());
+  const configuration = await readConfiguration(options);
+  const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
+  const signals = new StopSignals();
+  try {
+    await serve(invocation, { address, configuration, log, signals });
+    return signals.stoppedBy === null ? EXIT.done : exitCodeOf(signals.stoppedBy);
+  } finally {
+    await log.close();
+    signals.remove();
+    if (signals.stoppedBy) dieBy(signals.stoppedBy);
+  }
+}
+
+interface Parts {
+  readonly address: ListenAddress;
+  readonly configuration: Configuration;
+  readonly log: Log;
+  readonly signals: StopSignals;
+}
+
+async function serve(invocation: Invocation, { address, configuration, log, signals }: Parts): Promise<void> {
+  const location = locateStore(invocation.options, configuration);
+  const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
+  try {
+    const service = makeService(invocation, configuration, store, log);
+    const server = await listen(runtime, address, service.handle);
+    log.emit({ type: "service started", address: describeAddress(address, server.port) });
+    const running = new RunningServer(service, server);
+    const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
+    signals.direct(both(running, worker?.worker ?? null));
+    await untilBothEnd(running, worker);
+    if (address.kind === "unix") rmSync(address.path, { force: true });
+    log.emit({ type: "service ended" });
+  } finally {
+    store.close();
+  }
+}
+
+function makeService({ options }: Invocation, configuration: Configuration, store: Store, log: Log): Service {
+  return new Service({
+    store,
+    definitions: configuration.definitions,
+    clock: systemClock,
+    newId,
+    limits: DEFAULT_SERVICE_LIMITS,
+    hosts: new Set(options.texts("allow-host").map((name) => name.toLowerCase())),
+    onFault(error) {
+      const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
+      log.emit({ type: "request failed", what });
+    },
+  });
+}
+
+/** A server that is answering, until it is told to stop. */
+class RunningServer {
+  readonly ended: Promise<void>;
+  readonly #service: Service;
+  readonly #server: HttpServer;
+  readonly #end = Promise.withResolvers<void>();
+  #isStopping = false;
+
+  constructor(service: Service, server: HttpServer) {
+    this.#service = service;
+    this.#server = server;
+    this.ended = this.#end.promise;
+  }
+
+  /** What has been asked is answered; told again, it is broken off. */
+  stop(): void {
+    if (this.#isStopping) return this.#close();
+    this.#isStopping = true;
+    this.#service.end();
+    const cancel = systemClock.after(DRAIN_MS, () => this.#close());
+    this.#server.drain().finally(cancel).then(this.#end.resolve, this.#end.reject);
+  }
+
+  #close(): void {
+    this.#server.close().then(this.#end.resolve, this.#end.reject);
+  }
+}
+
+/** What the signals are for: the worker, where there is one, knows what each of them means. */
+function both(server: RunningServer, worker: Worker | null): Pick<Worker, "stop" | "finish" | "standStill"> {
+  return {
+    stop(why, signal) {
+      server.stop();
+      worker?.stop(why, signal);
+    },
+    finish(why) {
+      server.stop();
+      worker?.finish(why);
+    },
+    standStill: (wanted) => worker?.standStill(wanted),
+  };
+}
+
+async function untilBothEnd(server: RunningServer, worker: StartedWorker | null): Promise<void> {
+  // A worker that cannot go on takes the server with it: whoever asks would wait for jobs that nobody runs.
+  const ended = worker?.ended.finally(() => server.stop());
+  await Promise.all([server.ended, ended]);
+}

@@ -1,0 +1,52 @@
+import type { Clock } from "../clock.ts";
+import type { Definition } from "../config/definition.ts";
+import type { Job } from "../store/job.ts";
+import type { Store } from "../store/store.ts";
+import type { ServiceLimits } from "./limits.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What the service works with. */
+export interface ServicePorts {
+  readonly store: Store;
+  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly limits: ServiceLimits;
+  /** By what names it is known beside those of the loopback, in small letters. */
+  readonly hosts: ReadonlySet<string>;
+  /** Told of what went wrong here and is not the client's fault. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Whose request it is. Where nobody has to say who they are, every client is the local user, who sees all jobs. */
+export interface Caller {
+  /** Whose the jobs are that are made; null: nobody's. */
+  readonly owner: string | null;
+  /** For the record. */
+  readonly by: string;
+}
+
+/** One request, as far as every resource needs it. */
+export interface Exchange extends ServicePorts {
+  readonly request: Request;
+  readonly query: URLSearchParams;
+  /** The absolute address of the service, without a slash at its end. */
+  readonly base: string;
+  readonly caller: Caller;
+  readonly waiters: Waiters;
+}
+
+/** A job list: that of a definition, or of the jobs without one. */
+export interface List {
+  readonly name: string;
+  /** Null: its jobs have none. */
+  readonly definition: Definition | null;
+  readonly url: string;
+}
+
+/** A job of a list. */
+export interface ListedJob {
+  readonly list: List;
+  readonly job: Job;
+  readonly url: string;
+}

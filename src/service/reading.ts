@@ -1,0 +1,81 @@
+import type { Job } from "../store/job.ts";
+import { isPhase, type Phase } from "../store/phases.ts";
+import { errorSummary, errorTextOf, isoTime, MASK, readFacts } from "../uws/document.ts";
+import { readFilters, valuesOf } from "../uws/filters.ts";
+import { durationOf, jobXml, parametersXml, resultsXml } from "../uws/job-xml.ts";
+import { listResults } from "../uws/results.ts";
+import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";
+import { jobsStream } from "./jobs-stream.ts";
+import type { Exchange, List, ListedJob } from "./ports.ts";
+import { busy, malformed, notFound } from "./refusal.ts";
+
+/** A page is read at once, so that a huge list does not hold up everybody else. */
+export function answerList({ store, query }: Exchange, { definition, url }: List): Response {
+  const filters = readFilters(query);
+  if ("problem" in filters) throw malformed(filters.problem);
+  return xmlStream(jobsStream(store, { ...filters, owner: null, definition: definition?.name ?? null }, url));
+}
+
+/** UWS 1.1, section 2.2.1.3: only in these phases is a change waited for. */
+const PASSING: ReadonlySet<Phase> = new Set(["PENDING", "QUEUED", "EXECUTING"]);
+
+/** The job, when it has left its phase if that is asked for. */
+export async function answerJob(exchange: Exchange, { job, url }: ListedJob): Promise<Response> {
+  const { query, waiters, request, store } = exchange;
+  const milliseconds = request.method === "HEAD" ? 0 : waitOf(exchange);
+  if (milliseconds > 0 && PASSING.has(job.phase) && isWaitedFor(job, query)) {
+    if (waiters.isFull) throw busy("Too many requests wait for changes of jobs.");
+    await waiters.wait(job, milliseconds, request.signal);
+  }
+  return xmlAnswer(documentOf(exchange, existing(store.jobs.bySeq(job.seq)), url));
+}
+
+/** In milliseconds; what is no number of seconds asks for nothing. */
+function waitOf({ query, limits }: Exchange): number {
+  const [text = "", another] = valuesOf(query, "wait");
+  if (another !== undefined) return 0;
+  if (text === "-1") return limits.waitMs;
+  return /^\d+$/.test(text) ? Math.min(Number(text) * 1000, limits.waitMs) : 0;
+}
+
+/** With PHASE, only a job that is in it is waited for. */
+function isWaitedFor({ phase }: Job, query: URLSearchParams): boolean {
+  const phases = valuesOf(query, "phase");
+  return phases.length === 0 || phases.filter(isPhase).includes(phase);
+}
+
+function existing(job: Job | undefined): Job {
+  if (job) return job;
+  throw notFound();
+}
+
+function documentOf({ store }: Exchange, job: Job, url: string): string {
+  return jobXml({ ...readFacts(store, job), listed: listResults(store, job), url });
+}
+
+type Read = (exchange: Exchange, target: ListedJob) => Response;
+
+export const answerPhase: Read = (_, { job }) => textAnswer(job.phase);
+export const answerDuration: Read = (_, { job }) => textAnswer(String(durationOf(job)));
+export const answerDestruction: Read = (_, { job }) => textAnswer(isoTime(job.destruction) ?? "");
+export const answerOwner: Read = (_, { job }) => textAnswer(job.owner ?? "");
+/** Nothing is foretold yet, as in the job's document. */
+export const answerQuote: Read = () => textAnswer("");
+
+export function answerError(_: Exchange, { job }: ListedJob): Response {
+  const error = errorSummary(job);
+  return textAnswer(error === null ? "" : errorTextOf(error));
+}
+
+export const answerResults: Read = ({ store }, { job, url }) => xmlAnswer(resultsXml(listResults(store, job), url));
+
+export const answerParameters: Read = ({ store }, { job, url }) =>
+  xmlAnswer(parametersXml(store.jobs.inputs(job.seq).parameters, url));
+
+/** The value by itself; the items of a list are lines. */
+export function answerParameter({ store }: Exchange, { job }: ListedJob, name: string): Response {
+  const wanted = name.toLowerCase();
+  const parameter = store.jobs.inputs(job.seq).parameters.find((one) => one.name.toLowerCase() === wanted);
+  if (!parameter) throw notFound();
+  return textAnswer(parameter.secret ? MASK : parameter.values.join("\n"));
+}
