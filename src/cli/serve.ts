@@ -93,16 +93,16 @@ class RunningServer {
     this.ended = this.#end.promise;
   }
 
-  /** What has been asked is answered; told again, it is broken off. */
+  /** Nothing new is taken, and what has been asked is answered. */
   stop(): void {
-    if (this.#isStopping) return this.#close();
+    if (this.#isStopping) return;
     this.#isStopping = true;
     this.#service.end();
-    const cancel = systemClock.after(DRAIN_MS, () => this.#close());
+    const cancel = systemClock.after(DRAIN_MS, () => this.#breakOff());
     this.#server.drain().finally(cancel).then(this.#end.resolve, this.#end.reject);
   }
 
-  #close(): void {
+  #breakOff(): void {
     this.#server.close().then(this.#end.resolve, this.#end.reject);
   }
 }

@@ -117,22 +117,25 @@ function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
   const options = {
     // Else whoever asks is shown our source when something goes wrong.
     development: false,
-    fetch(request: Request, server: Bun.Server<undefined>) {
-      // The option of that name is not for unix sockets.
-      server.timeout(request, IDLE_SECONDS);
-      return handler(request, { address: server.requestIP(request)?.address ?? null });
-    },
+    fetch: (request: Request, server: Bun.Server<undefined>) =>
+      handler(request, { address: server.requestIP(request)?.address ?? null }),
     error: () => new Response(null, { status: 500 }),
   };
   const server =
     address.kind === "unix"
-      ? forThisUserOnly(() => Bun.serve({ ...options, unix: address.path }))
-      : Bun.serve({ ...options, hostname: address.host, port: address.port });
+      ? forThisUserOnly(() => serveAt({ ...options, unix: address.path }))
+      : Bun.serve({ ...options, hostname: address.host, port: address.port, idleTimeout: IDLE_SECONDS });
   return {
     port: address.kind === "unix" ? null : (server.port ?? null),
     drain: () => server.stop(false),
     close: () => server.stop(true),
   };
+}
+
+function serveAt(options: Bun.Serve.Options<undefined> & { unix: string }): Bun.Server<undefined> {
+  // A unix socket heeds it too, which the type does not say.
+  Object.assign(options, { idleTimeout: IDLE_SECONDS });
+  return Bun.serve(options);
 }
 
 const compiled = Bun.main.startsWith("/$bunfs/");

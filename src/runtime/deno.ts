@@ -180,14 +180,17 @@ function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
     address.kind === "unix"
       ? forThisUserOnly(() => Deno.serve({ ...options, path: address.path }, answer))
       : Deno.serve({ ...options, hostname: address.host, port: address.port }, answer);
-  let isRunning = true;
-  server.finished.finally(() => (isRunning = false));
+  let isDraining = false;
   return {
     port: server.addr.port ?? null,
-    drain: () => server.shutdown(),
+    drain() {
+      isDraining = true;
+      return server.shutdown();
+    },
     close() {
-      // It throws on a server that has ended.
-      if (isRunning) breakOff.abort();
+      // What is ending by itself cannot be hurried here, save by the end of the process.
+      if (isDraining) return Promise.resolve();
+      breakOff.abort();
       return server.finished;
     },
   };
