@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Job } from "../store/job.ts";
+import type { Jobs } from "../store/jobs.ts";
 import type { Phase } from "../store/phases.ts";
 import type { Store } from "../store/store.ts";
 
@@ -15,7 +16,7 @@ interface Waiter {
 }
 
 export interface WaitersOptions {
-  readonly store: Pick<Store, "jobs" | "watch">;
+  readonly store: Pick<Store, "watch"> & { readonly jobs: Pick<Jobs, "phases"> };
   readonly clock: Pick<Clock, "after">;
   /** How many may wait at once. */
   readonly most: number;

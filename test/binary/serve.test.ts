@@ -98,10 +98,7 @@ forEachForm("the service", (form) => {
   test.each(["phase", "itself", "delete", "action"])("ends the whole tree of a job: %s", async (way) => {
     const job = await at.make("sleep", { PHASE: "RUN" });
     await at.reaches(job, "EXECUTING");
-    const child = await eventually("the job says what it started", async () => {
-      const [pid] = place.jobProcesses().filter((one) => isLiving(one));
-      return pid;
-    });
+    const child = await eventually("the job has a process", () => place.jobProcesses().find((pid) => isLiving(pid)));
     if (way === "phase") await at.post(`${job}/phase`, { PHASE: "ABORT" });
     if (way === "itself") await at.post(job, { phase: "abort" });
     if (way === "action") await at.post(job, { ACTION: "DELETE" });

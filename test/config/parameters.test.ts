@@ -175,6 +175,21 @@ test("all problems are told at once", async () => {
   expect(message.split(". ")).toHaveLength(4);
 });
 
+test("nothing that came over a wire is in the message", async () => {
+  const declared: Declared = { width: { kind: "integer" }, image: { kind: "file" }, colour: { choices: ["red"] } };
+  const given = [
+    { name: "<script>", value: "x" },
+    { name: "width", value: "<script>" },
+    { name: "image", value: "<script>" },
+    { name: "colour", value: "<script>" },
+  ];
+  const { message } = await errorOf(() => checkParameters(declare(declared), given, "over a wire"));
+  expect(message).not.toContain("script");
+  expect(message).toContain("it takes width, image, colour");
+  expect(message).toContain("`width` must be an integer.");
+  expect(message).toContain("must be uploaded");
+});
+
 test("a secret is never in the message", async () => {
   const message = await refusal({ token: { secret: true, pattern: "[0-9]+" } }, ["token", "hunter2"]);
   expect(message).toContain("`token` must match");

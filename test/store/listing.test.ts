@@ -18,11 +18,11 @@ const filter = (fields: Partial<Filter> = {}): Filter => ({
 /** One job for each, made at that time, in that phase. */
 async function fill(
   { store }: TemporaryStore,
-  jobs: readonly { id: string; at: number; phase?: Phase; owner?: string }[],
+  jobs: readonly { id: string; at: number; phase?: Phase; owner?: string; definition?: string }[],
 ): Promise<void> {
-  for (const { id, at, phase = "QUEUED", owner = null } of jobs) {
+  for (const { id, at, phase = "QUEUED", owner = null, definition = null } of jobs) {
     await store.write(() => {
-      store.submission.submit([newJob({ id, owner })], at);
+      store.submission.submit([newJob({ id, owner, definition })], at);
       store.database.run("UPDATE jobs SET phase = ? WHERE id = ?", phase, id);
     });
   }
@@ -109,6 +109,38 @@ describe("the list of jobs", () => {
   });
 });
 
+describe("the list of a definition", () => {
+  const jobs = [
+    { id: "a", at: 1, definition: "resize" },
+    { id: "b", at: 2 },
+    { id: "c", at: 2, definition: "rotate" },
+    { id: "d", at: 2, definition: "resize", phase: "ERROR" as const },
+    { id: "e", at: 3, definition: "resize" },
+  ];
+
+  test("has its jobs, and none of another; null is for those without one", async () => {
+    using at = temporaryStore();
+    await fill(at, jobs);
+    expect(listed(at, { definition: "resize" })).toEqual(["e", "d", "a"]);
+    expect(listed(at, { definition: "resize", phases: ["ERROR", "QUEUED"], last: 2 })).toEqual(["e", "d"]);
+    expect(listed(at, { definition: null })).toEqual(["b"]);
+    expect(listed(at, { definition: "Resize" })).toEqual([]);
+    expect(listed(at, {})).toEqual(["e", "d", "c", "b", "a"]);
+  });
+
+  test("goes on below any of them, also where several were made at once", async () => {
+    using at = temporaryStore();
+    await fill(at, jobs);
+    const page = (id: string, fields: Partial<Filter> = {}): string[] =>
+      listed(at, { below: existing(at.store.jobs.byId(id)), ...fields });
+    expect(page("e")).toEqual(["d", "c", "b", "a"]);
+    expect(page("c")).toEqual(["b", "a"]);
+    expect(page("d", { definition: "resize" })).toEqual(["a"]);
+    expect(page("e", { phases: ["ERROR", "QUEUED"], last: 2 })).toEqual(["d", "c"]);
+    expect(page("a")).toEqual([]);
+  });
+});
+
 /** Opens databases that note what is asked of them. */
 function recording(asked: { sql: string; values: readonly SqlValue[] }[]) {
   return (path: string): Database => {
@@ -132,7 +164,11 @@ describe("the list is found through indexes", () => {
     [null, 1000].flatMap((after) =>
       [null, "ada"].flatMap((owner) =>
         // The phases are spelled out above.
-        [null, 20].map((last) => filter({ phases: phases as Phase[], after, owner, last })),
+        [null, 20].flatMap((last) =>
+          [{}, { definition: "resize" }, { below: { createdAt: 5000, seq: 7 } }].map((more) =>
+            filter({ phases: phases as Phase[], after, owner, last, ...more }),
+          ),
+        ),
       ),
     ),
   );
