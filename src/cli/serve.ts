@@ -13,7 +13,7 @@ import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { describeAddress, listen, readAddress } from "./serving/listening.ts";
-import { startWorker, type StartedWorker } from "./serving/own-worker.ts";
+import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:8080";
@@ -53,14 +53,24 @@ async function serve(invocation: Invocation, { address, configuration, log, sign
     const service = makeService(invocation, configuration, store, log);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
-    const running = new RunningServer(service, server);
-    const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
-    signals.direct(both(running, worker?.worker ?? null));
-    await untilBothEnd(running, worker);
+    await answerUntilStopped(new RunningServer(service, server), invocation, { address, configuration, log, signals });
     if (address.kind === "unix") rmSync(address.path, { force: true });
     log.emit({ type: "service ended" });
   } finally {
     store.close();
+  }
+}
+
+/** A worker that cannot begin or go on takes the server with it: whoever asks would wait for jobs that nobody runs. */
+async function answerUntilStopped(server: RunningServer, invocation: Invocation, parts: Parts): Promise<void> {
+  const { configuration, log, signals } = parts;
+  try {
+    const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
+    signals.direct(both(server, worker?.worker ?? null));
+    await (worker?.ended ?? server.ended);
+  } finally {
+    server.stop();
+    await server.ended;
   }
 }
 
@@ -114,16 +124,8 @@ function both(server: RunningServer, worker: Worker | null): Pick<Worker, "stop"
       server.stop();
       worker?.stop(why, signal);
     },
-    finish(why) {
-      server.stop();
-      worker?.finish(why);
-    },
+    // As long as jobs run, somebody may ask for them.
+    finish: (why) => (worker ? worker.finish(why) : server.stop()),
     standStill: (wanted) => worker?.standStill(wanted),
   };
-}
-
-async function untilBothEnd(server: RunningServer, worker: StartedWorker | null): Promise<void> {
-  // A worker that cannot go on takes the server with it: whoever asks would wait for jobs that nobody runs.
-  const ended = worker?.ended.finally(() => server.stop());
-  await Promise.all([server.ended, ended]);
 }

@@ -49,7 +49,7 @@ function listCalled({ definitions, base }: Exchange, name: string): List {
 /** Only the job of the list that is named: the id alone must not tell that there is one elsewhere. */
 function jobCalled({ store }: Exchange, list: List, id: string): ListedJob {
   const job = store.jobs.byId(id);
-  if (!job || (job.definition ?? null) !== (list.definition?.name ?? null)) throw notFound();
+  if (!job || (job.definition || null) !== (list.definition?.name ?? null)) throw notFound();
   return { list, job, url: addressOf(list.url, id) };
 }
 

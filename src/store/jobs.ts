@@ -155,7 +155,8 @@ function listQuery(filter: Filter): { sql: string; values: SqlValue[] } {
   const parts = phases.map((phase) => {
     const conditions = [phase === null ? "phase <> 'ARCHIVED'" : "phase = ?"];
     if (phase !== null) values.push(phase);
-    if (filter.definition === null) conditions.push("definition IS NULL");
+    // What was run for messages by `work -- COMMAND` has the empty name of that.
+    if (filter.definition === null) conditions.push("coalesce(definition, '') = ''");
     if (filter.below) {
       conditions.push("(created_at, seq) < (?, ?)");
       values.push(filter.below.createdAt, filter.below.seq);

@@ -217,6 +217,9 @@ forEachForm("what the service withstands", (form) => {
     await using other = placeWithDefinitions(form);
     const { code: refused, stderr: why } = await other.reeve("serve", "--listen", "0.0.0.0:8080");
     expect([refused, why]).toEqual([2, expect.stringContaining("could be reached from elsewhere")]);
+    // What keeps its worker from beginning ends the server, too.
+    const wrong = other.reeve("serve", "--listen", "127.0.0.1:0", "--concurrency", "0");
+    expect((await wrong).code).toBe(2);
     mkdirSync(other.of("directory"));
     expect((await other.reeve("serve", "--listen", "unix:directory")).code).toBe(2);
     const taken = createServer().listen(0, "127.0.0.1");

@@ -363,6 +363,12 @@ forEachForm("the service", (form) => {
     expect((await at.get(`${at.base}/echo/${id}`)).status).toBe(404);
   });
 
+  test("ends a job that runs longer than it was allowed to", async () => {
+    const job = await at.make("sleep", { PHASE: "RUN", EXECUTIONDURATION: "1" });
+    await at.reaches(job, "ABORTED");
+    expect((await at.get(`${job}/error`)).text).not.toBe("");
+  });
+
   test("WAIT returns when another process changes the job, and not before", async () => {
     const job = await at.make("sleep");
     const waiting = Array.from({ length: 20 }, () => timed(at.xml(`${job}?WAIT=30`)));
@@ -396,7 +402,11 @@ forEachForm("the service", (form) => {
     await place.ok("delete", idOf(job));
     expect((await within("the waiter hears that it is gone", gone)).status).toBe(404);
     const ended = await at.done("echo");
-    expect((await timed(at.xml(`${ended}?WAIT=30`))).tookMs).toBeLessThan(AT_ONCE_MS);
+    const held = await at.make("sleep");
+    await place.ok("hold", idOf(held));
+    for (const still of [ended, held]) {
+      expect((await timed(at.xml(`${still}?WAIT=30`))).tookMs).toBeLessThan(AT_ONCE_MS);
+    }
   });
 
   test("is known by what a proxy says, wherever an address is given", async () => {
