@@ -23,10 +23,11 @@ const PASSING: ReadonlySet<Phase> = new Set(["PENDING", "QUEUED", "EXECUTING"]);
 export async function answerJob(exchange: Exchange, { job, url }: ListedJob): Promise<Response> {
   const { query, waiters, request, store } = exchange;
   const milliseconds = request.method === "HEAD" ? 0 : waitOf(exchange);
-  if (milliseconds > 0 && PASSING.has(job.phase) && isWaitedFor(job, query)) {
-    if (waiters.isFull) throw busy("Too many requests wait for changes of jobs.");
-    await waiters.wait(job, milliseconds, request.signal);
+  if (milliseconds === 0 || !PASSING.has(job.phase) || !isWaitedFor(job, query)) {
+    return xmlAnswer(documentOf(exchange, job, url));
   }
+  if (waiters.isFull) throw busy("Too many requests wait for changes of jobs.");
+  await waiters.wait(job, milliseconds, request.signal);
   return xmlAnswer(documentOf(exchange, existing(store.jobs.bySeq(job.seq)), url));
 }
 

@@ -70,7 +70,11 @@ function elementsOf({ name, values, secret }: Parameter, url: string): Markup[] 
 
 /** Each part of a path stands for itself, whatever is in it. */
 export const addressOf = (url: string, ...names: readonly string[]): string =>
-  [url, ...names.flatMap((name) => name.toWellFormed().split("/").map(encodeURIComponent))].join("/");
+  names.reduce((before, name) => `${before}/${PLAIN_NAME.test(name) ? name : encodedPath(name)}`, url);
+
+/** As nearly all of them are. */
+const PLAIN_NAME = /^[\w-]+$/;
+const encodedPath = (name: string): string => name.toWellFormed().split("/").map(encodeURIComponent).join("/");
 
 const resultMarkup = (results: readonly ListedResult[], url: string): Markup =>
   sequence(

@@ -18,14 +18,18 @@ export function element(
   attributes: Attributes,
   ...children: readonly (Markup | string | null)[]
 ): Markup {
-  const content = children.map((child) => (typeof child === "string" ? escaped(child) : (child?.xml ?? ""))).join("");
-  const start = `${name}${attributesOf(attributes)}`;
-  return { xml: content === "" ? `<${start}/>` : `<${start}>${content}</${name}>` };
+  let content = "";
+  for (const child of children) if (child !== null) content += typeof child === "string" ? escaped(child) : child.xml;
+  const start = `<${name}${attributesOf(attributes)}`;
+  return { xml: content === "" ? `${start}/>` : `${start}>${content}</${name}>` };
 }
 
 function attributesOf(attributes: Attributes): string {
   let text = "";
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) text += ` ${name}="${quoted(value)}"`;
+  for (const name in attributes) {
+    const value = attributes[name] ?? null;
+    if (value !== null) text += ` ${name}="${quoted(value)}"`;
+  }
   return text;
 }
 
@@ -42,7 +46,8 @@ export function xmlFrame(name: string, attributes: Attributes): { readonly start
   return { start: `${HEAD}<${name}${attributesOf(attributes)}>`, end: `</${name}>\n` };
 }
 
-const SPECIAL = /[&<>\r]/;
+// Nearly all texts are so, and one look tells.
+const PLAIN = /^[ !#-%'-;=?-~\u00a0-\ud7ff]*$/;
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -56,6 +61,6 @@ const ENTITIES: Readonly<Record<string, string>> = {
 const entity = (character: string): string => ENTITIES[character] ?? character;
 const fit = (text: string): string => (isXmlText(text) ? text : text.replaceAll(ALL_UNFIT, "\ufffd"));
 
-const escaped = (text: string): string => (SPECIAL.test(text) ? fit(text).replaceAll(/[&<>\r]/g, entity) : fit(text));
+const escaped = (text: string): string => (PLAIN.test(text) ? text : fit(text).replaceAll(/[&<>\r]/g, entity));
 
-const quoted = (text: string): string => fit(text).replaceAll(/[&<>"\r\n\t]/g, entity);
+const quoted = (text: string): string => (PLAIN.test(text) ? text : fit(text).replaceAll(/[&<>"\r\n\t]/g, entity));
