@@ -12,6 +12,7 @@ import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
+import { takingWorkers } from "./living-workers.ts";
 import { describeAddress, listen, readAddress } from "./serving/listening.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
@@ -21,6 +22,8 @@ const DEFAULT_ADDRESS = "127.0.0.1:8080";
 const DRAIN_MS = 5000;
 /** Tries of a locked store before a client is told to come again: about a second. */
 const BUSY_TRIES = 15;
+
+const NO_WORKER = "no worker is running on this store: --concurrency starts one here, `reeve work` another";
 
 /** `reeve serve`: the definitions as services, until a signal ends it; with a worker where one is asked for. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -53,7 +56,8 @@ async function serve(invocation: Invocation, { address, configuration, log, sign
     const service = makeService(invocation, configuration, store, log);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
-    await answerUntilStopped(new RunningServer(service, server), invocation, { address, configuration, log, signals });
+    const parts = { address, configuration, log, signals, store };
+    await answerUntilStopped(new RunningServer(service, server), invocation, parts);
     if (address.kind === "unix") rmSync(address.path, { force: true });
     log.emit({ type: "service ended" });
   } finally {
@@ -62,10 +66,14 @@ async function serve(invocation: Invocation, { address, configuration, log, sign
 }
 
 /** A worker that cannot begin or go on takes the server with it: whoever asks would wait for jobs that nobody runs. */
-async function answerUntilStopped(server: RunningServer, invocation: Invocation, parts: Parts): Promise<void> {
-  const { configuration, log, signals } = parts;
+async function answerUntilStopped(
+  server: RunningServer,
+  invocation: Invocation,
+  { configuration, log, signals, store }: Parts & { readonly store: Store },
+): Promise<void> {
   try {
     const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
+    if (!worker && (await takingWorkers(store)).length === 0) log.emit({ type: "warning", what: NO_WORKER });
     signals.direct(both(server, worker?.worker ?? null));
     await (worker?.ended ?? server.ended);
   } finally {

@@ -7,6 +7,8 @@ import { StoredFile } from "./stored-file.ts";
 
 /** What a job calls a media type goes into a header only if it is one. */
 const MEDIA_TYPE = /^[\w.+!#$&^-]+\/[\w.+!#$&^-]+(?:;\s*[\w-]+=[\w.:-]+)*$/;
+/** Asked for anew each time, by its tag, which is that of these very bytes: nobody on the way may pack them. */
+const CACHING = "private, no-cache, no-transform";
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** The bytes of a result, or of what the job wrote: all, the range that is asked for, or none where they are known. */
@@ -16,7 +18,7 @@ export function answerResult(exchange: Exchange, job: Job, id: string): Response
   const bytes = openBytes(exchange, job, found);
   // An attempt has results of its own, which do not change any more.
   const tag = `"${job.attempts}-${bytes.size.toString(36)}"`;
-  const headers = { ETag: tag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache", ...typeOf(found) };
+  const headers = { ETag: tag, "Accept-Ranges": "bytes", "Cache-Control": CACHING, ...typeOf(found) };
   const { request } = exchange;
   if (namesTag(request.headers.get("if-none-match"), tag)) {
     bytes.close();

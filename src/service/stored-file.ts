@@ -41,12 +41,18 @@ export class StoredFile {
     return new ReadableStream<Uint8Array>(
       {
         pull: (controller) => {
-          const bytes = this.#read(at, Math.min(CHUNK, end - at));
-          at += bytes.length;
-          if (bytes.length > 0) controller.enqueue(bytes);
-          if (bytes.length > 0 && at < end) return;
+          try {
+            const bytes = this.#read(at, Math.min(CHUNK, end - at));
+            at += bytes.length;
+            // Whoever reads must see that it is not whole.
+            if (bytes.length === 0 && at < end) throw new Error("the file of a result has become shorter");
+            if (bytes.length > 0) controller.enqueue(bytes);
+            if (at < end) return;
+            controller.close();
+          } catch (error) {
+            controller.error(error);
+          }
           this.close();
-          controller.close();
         },
         cancel: () => this.close(),
       },

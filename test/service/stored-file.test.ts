@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, symlinkSync, truncateSync } from "node:fs";
 import { baseOf } from "../../src/service/addresses.ts";
 import { readRange } from "../../src/service/byte-range.ts";
 import { StoredFile } from "../../src/service/stored-file.ts";
@@ -19,6 +19,14 @@ describe("a file that a job left", () => {
     expect(await textOf(open(), 3, 7)).toBe("d\nta");
     expect(await textOf(open(), 6, 10)).toBe("ail\n");
     expect(await textOf(open(), 0, 0)).toBe("");
+  });
+
+  test("breaks off where it has become shorter meanwhile: nobody is to take it for whole", async () => {
+    using directory = temporaryDirectory();
+    const path = directory.write("log", "0123456789");
+    const file = existing(StoredFile.open(path, directory.path, null));
+    truncateSync(path, 4);
+    await expect(textOf(file, 0, 10)).rejects.toThrow("shorter");
   });
 
   test("is none where it is no file, a link, elsewhere, or not there", () => {
