@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { runtime } from "../../src/runtime/index.ts";
 import { eventually, within } from "../support/eventually.ts";
@@ -172,6 +172,38 @@ forEachForm("what the service withstands", (form) => {
     expect(place.processes()).toContain(at.running.pid);
     expect(at.running.log().filter(({ event }) => event === "request failed")).toEqual([]);
     await at.xml("/echo");
+  });
+
+  test("requests that no client of HTTP would send get no answer of ours, or one that blames them", async () => {
+    const { port } = new URL(at.base);
+    const raw = (lines: readonly string[]): Promise<string> =>
+      new Promise((resolve) => {
+        let got = "";
+        const socket = connect(Number(port), "127.0.0.1", () => socket.write(`${lines.join("\r\n")}\r\n\r\n`));
+        socket.on("data", (chunk) => (got += String(chunk))).on("error", () => resolve(got));
+        socket.on("close", () => resolve(got));
+      });
+    const end = "Connection: close";
+    for (const [status, ...lines] of [
+      ["400", "GET /echo HTTP/1.1", end],
+      ["400", "GET /echo HTTP/1.1", 'Host: a b"<', end],
+      ["421", "GET http://evil.example/echo HTTP/1.1", "Host: evil.example", end],
+      ["404", "GET //evil.example/echo HTTP/1.1", "Host: localhost", end],
+      ["404", "GET /echo/../../../../../../etc/passwd HTTP/1.1", "Host: localhost", end],
+      ["404", "GET /%zz HTTP/1.1", "Host: localhost", end],
+      ["200", "GET /echo?LAST=1 HTTP/1.1", "Host: localhost", end],
+    ] as const) {
+      const got = await within(lines[0], raw(lines));
+      expect([lines, got.slice(0, 12)]).toEqual([lines, `HTTP/1.1 ${status}`]);
+    }
+    for (const lines of [
+      ["NONSENSE"],
+      ["GET /echo HTTP/9.9", "Host: localhost", end],
+      ["OPTIONS * HTTP/1.1", "Host: x", end],
+    ]) {
+      expect(await within(lines[0] ?? "", raw(lines))).not.toMatch(/^HTTP\/1\.1 (?:2|500)/);
+    }
+    expect((await at.get("/")).status).toBe(200);
   });
 
   test("a stop answers those who wait, ends by its signal, and hands jobs on", async () => {
