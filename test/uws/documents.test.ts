@@ -113,6 +113,26 @@ describe("the document of a job", () => {
     expect(xml).not.toContain("host-1");
   });
 
+  test("has no element in its jobInfo that a client could take for one of the job itself", async () => {
+    using at = temporaryStore();
+    const job = await jobIn(at, {}, { phase: "ERROR", attempts: 1, progress: 0.5, progress_message: "half" });
+    at.store.database.run(
+      `INSERT INTO attempts(job, number, worker, directory, message_id, receive_count, started_at, ended_at, exit_code,
+        cleanup, cleanup_tries) VALUES(?, 1, 'w', '/d', 'm', 1, 1000, 2000, 3, 'done', 1)`,
+      job.seq,
+    );
+    const xml = documentOf(at, job);
+    mustBeValid(xml);
+    const info = xml.slice(xml.indexOf("<uws:jobInfo"));
+    expect(info).toContain('<reeve:progress fraction="0.5" message="half"/>');
+    expect(info).toMatch(/<reeve:attempt number="1"[^>]* startTime="1970-01-01T00:00:01.000Z"[^>]* exitCode="3"[^>]*>/);
+    expect(info).toContain('<reeve:cleanUp outcome="done" tries="1"/>');
+    const known = new Set(elementsOf(xml.slice(0, xml.indexOf("<uws:jobInfo"))));
+    const names = [...info.matchAll(/<reeve:(\w+)/g)].map(([, name = ""]) => name);
+    expect(names.length).toBeGreaterThan(5);
+    expect(names.filter((name) => known.has(name))).toEqual([]);
+  });
+
   test("is not taken for valid where it is not: the check can fail", () => {
     expect(() => mustBeValid("<a>")).toThrow();
   });
