@@ -80,6 +80,13 @@ export const VERBS: readonly Verb[] = [
     load: () => import("./serve.ts"),
   },
   {
+    name: "hash",
+    description: "make the hash of a password on stdin, for the users in reeve.toml",
+    options: [["--token", "make a token and print it; its hash is told on stderr"]],
+    examples: ["systemd-ask-password | reeve hash", "reeve hash --token"],
+    load: () => import("./hash.ts"),
+  },
+  {
     name: "list",
     description: "show the jobs, the newest first",
     options: [

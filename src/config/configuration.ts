@@ -76,6 +76,8 @@ function completed(
     worker: workerSettings(given, environment),
     queues: new Map(Object.entries(given.queues ?? {})),
     definitions: definitionsOf(given, directory),
+    service: given.service ?? { anonymous: false, limits: {} },
+    users: new Map(Object.entries(given.users ?? {})),
   };
 }
 

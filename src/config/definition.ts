@@ -1,4 +1,5 @@
 import type { QueueDefinition } from "./queue-definition.ts";
+import type { ServiceSettings, User } from "./service-settings.ts";
 
 /** One log in the order written, or stdout and stderr apart. */
 export type OutputMode = "log" | "separate";
@@ -195,6 +196,9 @@ export interface Configuration {
   worker: WorkerSettings;
   queues: Map<string, QueueDefinition>;
   definitions: Map<string, Definition>;
+  service: ServiceSettings;
+  /** Who may use the service; none: every client of this machine. */
+  users: ReadonlyMap<string, User>;
 }
 
 /** The settings of `[worker]`. */

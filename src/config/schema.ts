@@ -15,6 +15,7 @@ import { environmentProblems, exitCodeProblems, limitProblems, type Problem, tem
 import { parameters } from "./parameter-schema.ts";
 import { queue } from "./queue-schema.ts";
 import { referenceProblems } from "./references.ts";
+import { service, users } from "./service-schema.ts";
 import { readOutputLimit, readResource, RESOURCE_KEYS } from "./resources.ts";
 import {
   count,
@@ -205,6 +206,8 @@ const configurationTable = table({
   ),
   queues: optional(named(NAME, NAME_SENTENCE, queue)),
   jobs: optional(named(NAME, NAME_SENTENCE, job, RESERVED)),
+  service: optional(service),
+  users: optional(users),
 });
 
 /** What a right `reeve.toml` comes to, before the defaults. */

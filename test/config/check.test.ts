@@ -19,6 +19,8 @@ const configurationOf = (one: Definition): Configuration => ({
   },
   queues: new Map(),
   definitions: new Map([[one.name, one]]),
+  service: { anonymous: false, limits: {} },
+  users: new Map(),
 });
 
 const warnings = (one: Definition, environment: Record<string, string> = { PATH: "/usr/bin:/bin" }): string[] =>

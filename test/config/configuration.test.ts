@@ -41,6 +41,8 @@ describe("which file is read", () => {
       },
       queues: new Map(),
       definitions: new Map(),
+      service: { anonymous: false, limits: {} },
+      users: new Map(),
     });
   });
 
