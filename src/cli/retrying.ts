@@ -3,6 +3,7 @@ import { EXIT, ReeveError } from "../errors.ts";
 import type { Context, Inputs, Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import type { NewJob } from "../store/submission.ts";
+import { shareUploads, unshareUploads } from "../store/uploads.ts";
 import type { Context as Surroundings } from "./context.ts";
 import { newId } from "./ids.ts";
 
@@ -12,17 +13,26 @@ import { newId } from "./ids.ts";
  * @returns its id.
  * @throws ReeveError (usage) for a job that has not ended.
  */
-export function retryJob({ store, clock, by }: Surroundings, seq: number): Promise<string> {
-  return store.write(() => {
+export async function retryJob({ store, clock, by }: Surroundings, seq: number): Promise<string> {
+  const id = newId();
+  const given = store.jobs.bySeq(seq) ? store.jobs.inputs(seq).parameters : [];
+  const parameters = shareUploads(store.location, given, id);
+  const write = (): void => {
     const old = store.jobs.bySeq(seq);
     if (!old || !isFinal(old.phase)) throw notEnded(old);
     if (old.queue !== null) throw ofAnotherQueue(old, old.queue);
-    const job = replacementOf(old, store.jobs.inputs(seq));
+    const job = { ...replacementOf(old, store.jobs.inputs(seq)), id, parameters };
     store.submission.submit([job], clock.now());
     store.steering.retried(old, job.id, clock.now(), by);
     store.wakeWorkers();
-    return job.id;
-  });
+  };
+  try {
+    await store.write(write);
+    return id;
+  } catch (error) {
+    unshareUploads(store.location, given, id);
+    throw error;
+  }
 }
 
 function notEnded(job: Job | undefined): ReeveError {
@@ -51,11 +61,10 @@ export function commandForLetter({ id, messageId, verdict }: Job, queue: string)
   return id === messageId ? `reeve dead list --queue ${queue}` : `reeve dead retry --queue ${queue} ${id}`;
 }
 
-function replacementOf(old: Job, inputs: Inputs): NewJob {
+function replacementOf(old: Job, inputs: Inputs): Omit<NewJob, "id"> {
   return {
     ...inputs,
     context: queued(inputs.context),
-    id: newId(),
     definition: old.definition,
     runId: old.runId,
     owner: old.owner,

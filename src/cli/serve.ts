@@ -5,15 +5,16 @@ import { EXIT, messageOf } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { runtime } from "../runtime/index.ts";
 import type { HttpServer, ListenAddress } from "../runtime/port.ts";
-import { DEFAULT_SERVICE_LIMITS } from "../service/limits.ts";
+import { limitsOf } from "../service/limits.ts";
 import { Service } from "../service/service.ts";
+import { removeAbandoned } from "../service/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { takingWorkers } from "./living-workers.ts";
-import { describeAddress, listen, readAddress } from "./serving/listening.ts";
+import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
 
@@ -28,8 +29,9 @@ const NO_WORKER = "no worker is running on this store: --concurrency starts one 
 /** `reeve serve`: the definitions as services, until a signal ends it; with a worker where one is asked for. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd());
   const configuration = await readConfiguration(options);
+  const hasUsers = configuration.users.size > 0;
+  const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd(), hasUsers);
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
@@ -49,11 +51,16 @@ interface Parts {
   readonly signals: StopSignals;
 }
 
+interface OpenParts extends Parts {
+  readonly store: Store;
+}
+
 async function serve(invocation: Invocation, { address, configuration, log, signals }: Parts): Promise<void> {
   const location = locateStore(invocation.options, configuration);
   const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
   try {
-    const service = makeService(invocation, configuration, store, log);
+    removeAbandoned(location, systemClock.now());
+    const service = makeService(invocation, { address, configuration, log, signals, store });
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
     const parts = { address, configuration, log, signals, store };
@@ -69,7 +76,7 @@ async function serve(invocation: Invocation, { address, configuration, log, sign
 async function answerUntilStopped(
   server: RunningServer,
   invocation: Invocation,
-  { configuration, log, signals, store }: Parts & { readonly store: Store },
+  { configuration, log, signals, store }: OpenParts,
 ): Promise<void> {
   try {
     const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
@@ -82,14 +89,15 @@ async function answerUntilStopped(
   }
 }
 
-function makeService({ options }: Invocation, configuration: Configuration, store: Store, log: Log): Service {
+function makeService({ options }: Invocation, { address, configuration, store, log }: OpenParts): Service {
   return new Service({
     store,
     definitions: configuration.definitions,
     clock: systemClock,
     newId,
-    limits: DEFAULT_SERVICE_LIMITS,
-    hosts: new Set(options.texts("allow-host").map((name) => name.toLowerCase())),
+    limits: limitsOf(configuration.service),
+    access: { users: configuration.users, anonymous: configuration.service.anonymous },
+    hosts: new Set([...options.texts("allow-host"), ...namesOf(address)].map((name) => name.toLowerCase())),
     onFault(error) {
       const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
       log.emit({ type: "request failed", what });

@@ -1,6 +1,7 @@
 import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
-import { QUIET, SERVE_OPTIONS, WORK_OPTIONS } from "./work-options.ts";
+import { SERVICE_VERBS } from "./serving/verbs.ts";
+import { QUIET, WORK_OPTIONS } from "./work-options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -71,21 +72,7 @@ export const VERBS: readonly Verb[] = [
     ],
     load: () => import("./work.ts"),
   },
-  {
-    name: "serve",
-    description:
-      "offer the definitions of reeve.toml as UWS 1.1 services over HTTP; --concurrency runs their jobs, too",
-    options: SERVE_OPTIONS,
-    examples: ["reeve serve --concurrency 2", "reeve serve --listen unix:/run/reeve.sock"],
-    load: () => import("./serve.ts"),
-  },
-  {
-    name: "hash",
-    description: "make the hash of a password on stdin, for the users in reeve.toml",
-    options: [["--token", "make a token and print it; its hash is told on stderr"]],
-    examples: ["systemd-ask-password | reeve hash", "reeve hash --token"],
-    load: () => import("./hash.ts"),
-  },
+  ...SERVICE_VERBS,
   {
     name: "list",
     description: "show the jobs, the newest first",

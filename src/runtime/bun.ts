@@ -117,6 +117,8 @@ function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
   const options = {
     // Else whoever asks is shown our source when something goes wrong.
     development: false,
+    // How much may come is the handler's to say.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: (request: Request, server: Bun.Server<undefined>) =>
       handler(request, { address: server.requestIP(request)?.address ?? null }),
     error: () => new Response(null, { status: 500 }),

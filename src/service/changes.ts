@@ -5,17 +5,40 @@ import { removeJobs } from "../store/removing.ts";
 import { definitionPart } from "../uws/definition-job.ts";
 import { seeOther } from "./answers.ts";
 import { readPosted, type Controls, type Posted } from "./controls.ts";
-import { destructionWithin, durationWithin } from "./creation.ts";
-import { readFields } from "./form.ts";
+import { destructionWithin, durationWithin, placing } from "./creation.ts";
+import { receiving, type Received } from "./form.ts";
 import type { Exchange, ListedJob } from "./ports.ts";
 import { forbidden, malformed } from "./refusal.ts";
+import { assign, Incoming, removeUploads, type Assigned } from "./uploads.ts";
 
 /** Which of the controls a resource takes, and whether it takes parameters. */
 type Taken = readonly (keyof Controls | "parameters")[];
 
-async function posted(exchange: Exchange, { list }: ListedJob, taken: Taken): Promise<Posted> {
-  const { request, query, limits } = exchange;
-  const all = readPosted(await readFields(request, query, limits), list.definition?.parameters.keys() ?? []);
+/** What is asked; its parameters have the paths of the files that came with it. */
+interface Asked extends Posted {
+  readonly incoming: Incoming;
+}
+
+const asking = (
+  exchange: Exchange,
+  target: ListedJob,
+  taken: Taken,
+  use: (asked: Asked) => Promise<Response>,
+): Promise<Response> =>
+  receiving(exchange, async (received) => use(await readAsked(exchange, target, taken, received)));
+
+async function readAsked(
+  { store }: Exchange,
+  { list: { definition }, job }: ListedJob,
+  taken: Taken,
+  received: Received,
+): Promise<Asked> {
+  const { fields, uploads }: Assigned = definition
+    ? await assign(received, definition)
+    : { fields: received.fields, uploads: [] };
+  const incoming = new Incoming(store.location.uploadsOf(job.id), uploads);
+  const values = readPosted(fields, definition?.parameters.keys() ?? []);
+  const all = { ...values, parameters: [...values.parameters, ...incoming.parameters], incoming };
   const others = Object.keys(all.controls).some((name) => !taken.some((one) => one === name));
   const hasParameters = all.parameters.length + all.protocol.length > 0;
   if (others || (hasParameters && !taken.includes("parameters"))) {
@@ -28,30 +51,32 @@ async function posted(exchange: Exchange, { list }: ListedJob, taken: Taken): Pr
 /** POST to the job itself: a deletion, or any of its changes, all of them or none. */
 export async function changeJob(exchange: Exchange, target: ListedJob): Promise<Response> {
   const taken: Taken = ["action", "phase", "executionDuration", "destruction", "parameters"];
-  const asked = await posted(exchange, target, taken);
-  return asked.controls.action ? deleteJob(exchange, target) : change(exchange, target, asked);
+  return asking(exchange, target, taken, (asked) =>
+    asked.controls.action ? deleteJob(exchange, target) : change(exchange, target, asked),
+  );
 }
 
 /** POST to one of its resources that takes one control. */
 export const changing =
   (name: "phase" | "executionDuration" | "destruction") =>
-  async (exchange: Exchange, target: ListedJob): Promise<Response> =>
-    change(exchange, target, await posted(exchange, target, [name]));
+  (exchange: Exchange, target: ListedJob): Promise<Response> =>
+    asking(exchange, target, [name], (asked) => change(exchange, target, asked));
 
 /** POST to its parameters. */
-export const changeParameters = async (exchange: Exchange, target: ListedJob): Promise<Response> =>
-  change(exchange, target, await posted(exchange, target, ["parameters"]));
+export const changeParameters = (exchange: Exchange, target: ListedJob): Promise<Response> =>
+  asking(exchange, target, ["parameters"], (asked) => change(exchange, target, asked));
 
 /** POST to one parameter, by its own name or as VALUE. */
-export async function changeParameter(exchange: Exchange, target: ListedJob, name: string): Promise<Response> {
-  const asked = await posted(exchange, target, ["parameters"]);
-  const parameters = asked.parameters.map((one) => (one.name.toLowerCase() === "value" ? { ...one, name } : one));
+export function changeParameter(exchange: Exchange, target: ListedJob, name: string): Promise<Response> {
   const isOther = (one: { readonly name: string }): boolean => one.name.toLowerCase() !== name.toLowerCase();
-  if ([...parameters, ...asked.protocol].some(isOther)) throw forbidden("This resource is one parameter.");
-  return change(exchange, target, { ...asked, parameters });
+  return asking(exchange, target, ["parameters"], (asked) => {
+    const parameters = asked.parameters.map((one) => (one.name.toLowerCase() === "value" ? { ...one, name } : one));
+    if ([...parameters, ...asked.protocol].some(isOther)) throw forbidden("This resource is one parameter.");
+    return change(exchange, target, { ...asked, parameters });
+  });
 }
 
-async function change(exchange: Exchange, target: ListedJob, asked: Posted): Promise<Response> {
+async function change(exchange: Exchange, target: ListedJob, asked: Asked): Promise<Response> {
   const { store, clock, caller } = exchange;
   const { seq } = target.job;
   const { controls } = asked;
@@ -59,23 +84,40 @@ async function change(exchange: Exchange, target: ListedJob, asked: Posted): Pro
     ? durationWithin(controls, target.list.definition)
     : (controls.executionDuration ?? null);
   const destruction = destructionWithin(controls, exchange);
-  await store.write(() => {
+  let replaced: readonly Parameter[] = [];
+  const write = (): void => {
     const [at, by] = [clock.now(), caller.by];
     if (asked.parameters.length + asked.protocol.length > 0) {
-      store.revision.parameters(seq, (inputs) => revised(target, inputs, asked), at, by);
+      const revise = (inputs: Inputs): Parameter[] => {
+        replaced = replacedBy(asked, inputs);
+        return revised(target, inputs, asked);
+      };
+      store.revision.parameters(seq, revise, at, by);
     }
     if (duration !== null) store.revision.executionDuration(seq, duration, at, by);
     if (destruction !== null) store.revision.destruction(seq, destruction, at, by);
     if (controls.phase === "RUN") store.steering.start(seq, at, by);
     if (controls.phase === "ABORT") store.steering.abort(seq, at, by);
     if (controls.phase) store.wakeWorkers();
-  });
+  };
+  const { definition } = target.list;
+  await (definition ? placing(asked.incoming, definition, () => store.write(write)) : store.write(write));
+  removeUploads(store.location.uploadsOf(target.job.id), replaced);
   return seeOther(target.url);
 }
 
+const namesIn = ({ parameters, protocol }: Posted): Set<string> =>
+  new Set([...parameters, ...protocol].map(({ name }) => name.toLowerCase()));
+
+function replacedBy(asked: Posted, inputs: Inputs): Parameter[] {
+  const given = namesIn(asked);
+  return inputs.parameters.filter(({ name }) => given.has(name.toLowerCase()));
+}
+
 /** The job's parameters with those that are given in the place of theirs; the definition looks at all of them. */
-function revised({ list }: ListedJob, inputs: Inputs, { parameters, protocol }: Posted): Parameter[] {
-  const given = new Set([...parameters, ...protocol].map(({ name }) => name.toLowerCase()));
+function revised({ list }: ListedJob, inputs: Inputs, asked: Asked): Parameter[] {
+  const { parameters, protocol, incoming } = asked;
+  const given = namesIn(asked);
   const there = new Set(inputs.parameters.map(({ name }) => name.toLowerCase()));
   if (list.definition === null || !given.isSubsetOf(there)) {
     throw forbidden("A job has the parameters that it was made with; others cannot be added.");
@@ -87,7 +129,8 @@ function revised({ list }: ListedJob, inputs: Inputs, { parameters, protocol }: 
     executionDuration: null,
     manner: "over a wire",
   });
-  return [...part.parameters, ...others.filter((one) => one.protocol), ...protocol];
+  const typed = incoming.withTypes(part.parameters, inputs.parameters);
+  return [...typed, ...others.filter((one) => one.protocol), ...protocol];
 }
 
 const asGiven = ({ name, values, file, protocol }: Parameter): GivenParameter[] =>

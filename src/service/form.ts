@@ -1,45 +1,51 @@
+import { piecesOf } from "./body.ts";
+import { readMultipart } from "./multipart.ts";
+import type { Exchange } from "./ports.ts";
 import { Refusal } from "./refusal.ts";
-import type { ServiceLimits } from "./limits.ts";
+import { withStaging, type ReceivedFile, type Staging } from "./staging.ts";
 
 /** One value as it was posted. */
 export type Field = readonly [name: string, value: string];
 
+/** What a request brought. */
+export interface Received {
+  /** Of its query and its form. */
+  readonly fields: readonly Field[];
+  /** The parts of the form that are files; each is gone when the request has been answered, unless it is moved. */
+  readonly files: readonly ReceivedFile[];
+  readonly staging: Staging;
+}
+
+type FormContent = Pick<Received, "fields" | "files">;
+
 const FORM = "application/x-www-form-urlencoded";
+const MULTIPART = "multipart/form-data";
 
 /**
- * All that a request gives by its query and its form.
+ * Reads all that a request gives by its query and its form, and has it used.
  *
  * @throws Refusal for a body that is none, or more than the limits allow
  */
-export async function readFields(
-  request: Request,
-  query: URLSearchParams,
-  limits: Pick<ServiceLimits, "formBytes" | "formFields">,
-): Promise<Field[]> {
-  const type = (request.headers.get("content-type") ?? FORM).split(";")[0]?.trim().toLowerCase();
-  const bytes = await readBody(request, limits.formBytes);
-  if (bytes.length > 0 && type !== FORM) throw new Refusal(415, `The body must be a form: ${FORM}.`);
-  const fields = [...query, ...new URLSearchParams(bytes.toString("utf8"))];
-  if (fields.length <= limits.formFields) return fields;
-  throw new Refusal(413, `There are more than ${limits.formFields} values.`);
+export function receiving(exchange: Exchange, use: (received: Received) => Promise<Response>): Promise<Response> {
+  return withStaging(exchange, async (staging) => {
+    const { fields, files } = await readForm(exchange, staging);
+    const all = [...exchange.query, ...fields];
+    const { formFields } = exchange.limits;
+    if (all.length + files.length > formFields) throw new Refusal(413, `There are more than ${formFields} values.`);
+    return use({ fields: all, files, staging });
+  });
 }
 
-async function readBody(request: Request, most: number): Promise<Buffer> {
-  if (Number(request.headers.get("content-length") ?? 0) > most) throw tooLarge(most);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > most) break;
-      chunks.push(chunk);
-    }
-  } catch {
-    // The client hung up, or what it sent is no HTTP: nobody reads the answer.
-    throw new Refusal(400, "The body broke off.");
+async function readForm(exchange: Exchange, staging: Staging): Promise<FormContent> {
+  const { request, limits, clock } = exchange;
+  const [type = ""] = (request.headers.get("content-type") ?? FORM).split(";");
+  const isMultipart = type.trim().toLowerCase() === MULTIPART;
+  const most = isMultipart ? Math.max(limits.uploadBytes, limits.formBytes) : limits.formBytes;
+  const pieces = piecesOf(request, { most, bodyMs: limits.bodyMs, clock });
+  if (isMultipart) return readMultipart(pieces, exchange, staging);
+  const bytes = Buffer.concat(await Array.fromAsync(pieces));
+  if (bytes.length > 0 && type.trim().toLowerCase() !== FORM) {
+    throw new Refusal(415, `The body must be a form: ${FORM} or ${MULTIPART}.`);
   }
-  if (size > most) throw tooLarge(most);
-  return Buffer.concat(chunks);
+  return { fields: [...new URLSearchParams(bytes.toString("utf8"))], files: [] };
 }
-
-const tooLarge = (most: number): Refusal => new Refusal(413, `The body is larger than ${most} bytes.`);

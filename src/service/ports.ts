@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
+import type { Access } from "./authentication.ts";
 import type { ServiceLimits } from "./limits.ts";
 import type { Waiters } from "./waiters.ts";
 
@@ -12,15 +13,17 @@ export interface ServicePorts {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly limits: ServiceLimits;
+  /** Who may use it, and have what. */
+  readonly access: Access;
   /** By what names it is known beside those of the loopback, in small letters. */
   readonly hosts: ReadonlySet<string>;
   /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** Whose request it is. Where nobody has to say who they are, every client is the local user, who sees all jobs. */
+/** Whose request it is. */
 export interface Caller {
-  /** Whose the jobs are that are made; null: nobody's. */
+  /** Whose the jobs are that are made, and who sees no others; null: the local user, who sees all. */
   readonly owner: string | null;
   /** For the record. */
   readonly by: string;

@@ -2,18 +2,22 @@ import type { Job } from "../store/job.ts";
 import { isPhase, type Phase } from "../store/phases.ts";
 import { errorSummary, errorTextOf, isoTime, MASK, readFacts } from "../uws/document.ts";
 import { readFilters, valuesOf } from "../uws/filters.ts";
-import { durationOf, jobXml, parametersXml, resultsXml } from "../uws/job-xml.ts";
+import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml, shownOwner } from "../uws/job-xml.ts";
 import { listResults } from "../uws/results.ts";
 import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";
 import { jobsStream } from "./jobs-stream.ts";
+import { answerUpload } from "./result.ts";
+import { hasList } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
-import { busy, malformed, notFound } from "./refusal.ts";
+import { busy, malformed, notFound, RETRY_SECONDS, tooMany } from "./refusal.ts";
 
 /** A page is read at once, so that a huge list does not hold up everybody else. */
-export function answerList({ store, query }: Exchange, { definition, url }: List): Response {
+export function answerList({ store, query, caller }: Exchange, { definition, url }: List): Response {
   const filters = readFilters(query);
   if ("problem" in filters) throw malformed(filters.problem);
-  return xmlStream(jobsStream(store, { ...filters, owner: null, definition: definition?.name ?? null }, url));
+  if (!hasList(caller)) return xmlAnswer(jobsFrame.start + jobsFrame.end);
+  const { owner } = caller;
+  return xmlStream(jobsStream(store, { ...filters, owner, definition: definition?.name ?? null }, url));
 }
 
 /** UWS 1.1, section 2.2.1.3: only in these phases is a change waited for. */
@@ -26,9 +30,15 @@ export async function answerJob(exchange: Exchange, { job, url }: ListedJob): Pr
   if (milliseconds === 0 || !PASSING.has(job.phase) || !isWaitedFor(job, query)) {
     return xmlAnswer(documentOf(exchange, job, url));
   }
-  if (waiters.isFull) throw busy("Too many requests wait for changes of jobs.");
+  refuseCrowd(exchange);
   await waiters.wait(job, milliseconds, request.signal);
   return xmlAnswer(documentOf(exchange, existing(store.jobs.bySeq(job.seq)), url));
+}
+
+function refuseCrowd({ waiters, caller: { owner }, limits }: Exchange): void {
+  if (waiters.isFull) throw busy("Too many requests wait for changes of jobs.");
+  if (owner === null || waiters.countOf(owner) < limits.waitersPerOwner) return;
+  throw tooMany("Too many of your requests wait for changes of jobs.", RETRY_SECONDS);
 }
 
 /** In milliseconds; what is no number of seconds asks for nothing. */
@@ -59,7 +69,7 @@ type Read = (exchange: Exchange, target: ListedJob) => Response;
 export const answerPhase: Read = (_, { job }) => textAnswer(job.phase);
 export const answerDuration: Read = (_, { job }) => textAnswer(String(durationOf(job)));
 export const answerDestruction: Read = (_, { job }) => textAnswer(isoTime(job.destruction) ?? "");
-export const answerOwner: Read = (_, { job }) => textAnswer(job.owner ?? "");
+export const answerOwner: Read = (_, { job }) => textAnswer(shownOwner(job) ?? "");
 /** Nothing is foretold yet, as in the job's document. */
 export const answerQuote: Read = () => textAnswer("");
 
@@ -73,10 +83,13 @@ export const answerResults: Read = ({ store }, { job, url }) => xmlAnswer(result
 export const answerParameters: Read = ({ store }, { job, url }) =>
   xmlAnswer(parametersXml(store.jobs.inputs(job.seq).parameters, url));
 
-/** The value by itself; the items of a list are lines. */
-export function answerParameter({ store }: Exchange, { job }: ListedJob, name: string): Response {
+/** The value by itself; the items of a list are lines, and what came as a file is given back as one. */
+export function answerParameter(exchange: Exchange, { job }: ListedJob, name: string): Response {
+  const { store } = exchange;
   const wanted = name.toLowerCase();
   const parameter = store.jobs.inputs(job.seq).parameters.find((one) => one.name.toLowerCase() === wanted);
   if (!parameter) throw notFound();
-  return textAnswer(parameter.secret ? MASK : parameter.values.join("\n"));
+  const { secret, type, values } = parameter;
+  if (secret || type === undefined) return textAnswer(secret ? MASK : values.join("\n"));
+  return answerUpload(exchange, job, values[0] ?? "", type);
 }

@@ -18,9 +18,13 @@ export const forbidden = (sentence: string): Refusal => new Refusal(403, sentenc
 export const notFound = (): Refusal => new Refusal(404, "There is no such resource.");
 
 /** Seconds after which it is worth to try again. */
-const RETRY_AFTER = "2";
+export const RETRY_SECONDS = 2;
 
-export const busy = (sentence: string): Refusal => new Refusal(503, sentence, { "Retry-After": RETRY_AFTER });
+export const busy = (sentence: string): Refusal => new Refusal(503, sentence, { "Retry-After": String(RETRY_SECONDS) });
+
+/** @param seconds after which it is worth to try again */
+export const tooMany = (sentence: string, seconds: number): Refusal =>
+  new Refusal(429, sentence, { "Retry-After": String(seconds) });
 
 /** The errors that are meant for people, as HTTP has them; undefined: it is a fault of our own. */
 export function refusalOf(error: ReeveError): Refusal | undefined {

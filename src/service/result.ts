@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Job } from "../store/job.ts";
 import { resultCalled, type FoundResult } from "../uws/results.ts";
 import { readRange, type ByteRange } from "./byte-range.ts";
@@ -18,8 +19,23 @@ export function answerResult(exchange: Exchange, job: Job, id: string): Response
   const bytes = openBytes(exchange, job, found);
   // An attempt has results of its own, which do not change any more.
   const tag = `"${job.attempts}-${bytes.size.toString(36)}"`;
-  const headers = { ETag: tag, "Accept-Ranges": "bytes", "Cache-Control": CACHING, ...typeOf(found) };
-  const { request } = exchange;
+  return answerBytes(exchange, bytes, tag, found);
+}
+
+/** The bytes of a file that came with the job, to be had again by whoever gave them. */
+export function answerUpload(exchange: Exchange, job: Job, path: string, type: string): Response {
+  const bytes = openBytes(exchange, job, { path, content: null, type });
+  // Other bytes come under another name.
+  return answerBytes(exchange, bytes, `"${basename(path).slice(0, 10)}-${bytes.size.toString(36)}"`, { type });
+}
+
+function answerBytes(
+  { request }: Exchange,
+  bytes: OpenBytes,
+  tag: string,
+  { type }: Pick<FoundResult, "type">,
+): Response {
+  const headers = { ETag: tag, "Accept-Ranges": "bytes", "Cache-Control": CACHING, ...typeOf(type) };
   if (namesTag(request.headers.get("if-none-match"), tag)) {
     bytes.close();
     return new Response(null, { status: 304, headers });
@@ -38,7 +54,7 @@ export function answerResult(exchange: Exchange, job: Job, id: string): Response
   });
 }
 
-function typeOf({ type }: FoundResult): { readonly "Content-Type": string } {
+function typeOf(type: string): { readonly "Content-Type": string } {
   const known = MEDIA_TYPE.test(type) ? type : UNKNOWN_TYPE;
   return { "Content-Type": known === "text/plain" ? "text/plain; charset=utf-8" : known };
 }

@@ -1,5 +1,6 @@
 import { addressOf } from "../uws/job-xml.ts";
 import { PLAIN_LIST } from "./index-page.ts";
+import { isFor } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
 import { notFound, Refusal } from "./refusal.ts";
 import { INDEX, JOB, LIST, OF_JOB, OF_LIST, WITHIN_JOB, type Method, type Resource } from "./resources.ts";
@@ -46,10 +47,10 @@ function listCalled({ definitions, base }: Exchange, name: string): List {
   return { name, definition, url: addressOf(base, name) };
 }
 
-/** Only the job of the list that is named: the id alone must not tell that there is one elsewhere. */
-function jobCalled({ store }: Exchange, list: List, id: string): ListedJob {
+/** Only the caller's job of the list that is named: the id alone must not tell that there is one elsewhere. */
+function jobCalled({ store, caller }: Exchange, list: List, id: string): ListedJob {
   const job = store.jobs.byId(id);
-  if (!job || (job.definition || null) !== (list.definition?.name ?? null)) throw notFound();
+  if (!job || !isFor(caller, job) || (job.definition || null) !== (list.definition?.name ?? null)) throw notFound();
   return { list, job, url: addressOf(list.url, id) };
 }
 

@@ -2,7 +2,8 @@ import { ReeveError } from "../errors.ts";
 import type { HttpHandler, Peer } from "../runtime/port.ts";
 import { baseOf, refuseForeignOrigin } from "./addresses.ts";
 import { madeSafe, refused, withoutBody } from "./answers.ts";
-import type { Caller, Exchange, ServicePorts } from "./ports.ts";
+import { Authentication } from "./authentication.ts";
+import type { Exchange, ServicePorts } from "./ports.ts";
 import { busy, malformed, Refusal, refusalOf } from "./refusal.ts";
 import { route } from "./routing.ts";
 import { Waiters } from "./waiters.ts";
@@ -11,10 +12,12 @@ import { Waiters } from "./waiters.ts";
 export class Service {
   readonly #ports: ServicePorts;
   readonly #waiters: Waiters;
+  readonly #authentication: Authentication;
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
-    const { store, clock, limits, onFault } = ports;
+    const { store, clock, limits, access, onFault } = ports;
+    this.#authentication = new Authentication(access, clock);
     this.#waiters = new Waiters({ store, clock, most: limits.waiters, onFault });
   }
 
@@ -35,7 +38,7 @@ export class Service {
     if (!["GET", "HEAD"].includes(request.method)) refuseForeignOrigin(request, base);
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
     const { pathname, searchParams: query } = new URL(request.url);
-    const caller = callerOf(peer);
+    const caller = await this.#authentication.callerOf(request, peer);
     const exchange: Exchange = { ...this.#ports, request, query, base, caller, waiters: this.#waiters };
     return route(exchange, pathname);
   }
@@ -50,9 +53,3 @@ export class Service {
     return new Refusal(500, "Something went wrong here; the service's log says what.");
   }
 }
-
-/** There are no users: a client of this machine is the local user. */
-const callerOf = ({ address }: Peer): Caller => ({
-  owner: null,
-  by: address === null ? "a client of the socket" : `a client at ${address}`,
-});

@@ -9,9 +9,13 @@ const GATHER_MS = 10;
 /** A look without a change, should a ring of the store be lost. */
 const SLOW_LOOK_MS = 2000;
 
+/** The job that is waited for; whoever may have it is its owner. */
+type Waited = Pick<Job, "seq" | "phase" | "owner">;
+
 interface Waiter {
   readonly seq: number;
   readonly phase: Phase;
+  readonly owner: string | null;
   end(): void;
 }
 
@@ -48,8 +52,12 @@ export class Waiters {
     return this.#waiting.size >= this.#options.most;
   }
 
+  countOf(owner: string): number {
+    return [...this.#waiting].filter((waiter) => waiter.owner === owner).length;
+  }
+
   /** Until the job has left its phase or is gone, the time is over, the client has hung up, or all of them end. */
-  wait({ seq, phase }: Pick<Job, "seq" | "phase">, milliseconds: number, signal: AbortSignal): Promise<void> {
+  wait({ seq, phase, owner }: Waited, milliseconds: number, signal: AbortSignal): Promise<void> {
     if (this.#ended || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const end = (): void => {
@@ -60,7 +68,7 @@ export class Waiters {
       };
       const cancel = this.#options.clock.after(milliseconds, end);
       signal.addEventListener("abort", end);
-      const waiter = { seq, phase, end };
+      const waiter = { seq, phase, owner, end };
       this.#add(waiter);
     });
   }

@@ -102,6 +102,8 @@ export interface Parameter {
   readonly values: readonly string[];
   readonly file: boolean;
   readonly secret: boolean;
+  /** The file came over a wire and is in the job's directory; this is its media type, as the client says. */
+  readonly type?: string;
   /** It belongs to the protocol by which the job was made (DALI), and is kept beside what the definition declares. */
   readonly protocol?: true;
 }

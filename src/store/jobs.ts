@@ -33,6 +33,10 @@ interface InputsRow {
 const INPUTS = `SELECT context AS contextId, command, parameters, attributes, body, body_path AS bodyPath,
   body_size AS bodySize FROM inputs WHERE job = ?`;
 
+/** In the words of its index, else that would not be used. */
+const COUNT_OPEN = `SELECT count(*) AS jobs FROM (SELECT 1 FROM jobs WHERE owner = ? AND owner IS NOT NULL
+  AND phase NOT IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED') LIMIT ? + 0)`;
+
 /** Reads jobs. */
 export class Jobs {
   readonly #database: StoreDatabase;
@@ -92,6 +96,12 @@ export class Jobs {
       JSON.stringify(seqs),
     );
     return new Map(rows.map(({ seq, phase }) => [seq, phase]));
+  }
+
+  /** How many jobs of an owner have not ended; no more than `most` are counted. */
+  countOpen(owner: string, most: number): number {
+    const row = this.#database.get<{ jobs: number }>(COUNT_OPEN, owner, most);
+    return row?.jobs ?? 0;
   }
 
   countByPhase(): Map<Phase, number> {

@@ -37,6 +37,16 @@ export class StoreLocation {
     return join(this.directory, "jobs", id.slice(0, 2), id);
   }
 
+  /** Of what clients send, until a job has it. */
+  get uploads(): string {
+    return join(this.directory, "uploads");
+  }
+
+  /** What clients sent for one job. */
+  uploadsOf(id: string): string {
+    return join(this.job(id), "uploads");
+  }
+
   /** Of bodies that are too large for a row: each is a worker's until a job has it. */
   get bodies(): string {
     return join(this.directory, "bodies");

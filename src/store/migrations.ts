@@ -232,6 +232,8 @@ CREATE TABLE newer_receipts(
     minReader: 1,
     sql: `
 CREATE INDEX jobs_definition ON jobs(definition, created_at) WHERE definition IS NOT NULL;
+CREATE INDEX jobs_owner_open ON jobs(owner)
+  WHERE owner IS NOT NULL AND phase NOT IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED');
 `,
   },
 ];

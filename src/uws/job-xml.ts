@@ -1,3 +1,4 @@
+import { ANONYMOUS } from "../config/service-settings.ts";
 import type { Job, Parameter } from "../store/job.ts";
 import { errorSummary, errorTextOf, isoTime, MASK, type ErrorSummary, type JobFacts } from "./document.ts";
 import { jobInfoMarkup } from "./job-info-xml.ts";
@@ -30,7 +31,7 @@ export function jobXml(facts: XmlFacts): string {
   const parts = [
     element("uws:jobId", {}, job.id),
     job.runId === null ? null : element("uws:runId", {}, job.runId),
-    nillable("uws:ownerId", job.owner),
+    nillable("uws:ownerId", shownOwner(job)),
     element("uws:phase", {}, job.phase),
     nillable("uws:quote", null),
     element("uws:creationTime", {}, isoTime(job.createdAt)),
@@ -46,6 +47,9 @@ export function jobXml(facts: XmlFacts): string {
   return xmlDocument(element("uws:job", { ...NAMESPACES, ...VERSION }, ...parts));
 }
 
+/** Null: nobody who said who they are. */
+export const shownOwner = ({ owner }: Pick<Job, "owner">): string | null => (owner === ANONYMOUS ? null : owner);
+
 /** Seconds, as clients are told them. */
 export const durationOf = ({ executionDuration }: Job): number => Math.min(executionDuration, LONGEST_DURATION);
 
@@ -60,9 +64,9 @@ function parameterMarkup(parameters: readonly Parameter[], url: string): Markup 
 }
 
 /** A list has an element for each of its items, which clients read as one. */
-function elementsOf({ name, values, secret }: Parameter, url: string): Markup[] {
+function elementsOf({ name, values, secret, type }: Parameter, url: string): Markup[] {
   const shown = secret ? [MASK] : values;
-  if (!shown.every(isInline)) {
+  if (type !== undefined || !shown.every(isInline)) {
     return [element("uws:parameter", { id: name, byReference: "true" }, addressOf(url, "parameters", name))];
   }
   return shown.map((value) => element("uws:parameter", { id: name, byReference: "false" }, value));
@@ -107,7 +111,9 @@ export const resultsXml = (results: readonly ListedResult[], url: string): strin
 export const jobsFrame = xmlFrame("uws:jobs", { ...NAMESPACES, ...VERSION });
 
 /** A job as an entry of a list; `url` is the list's. */
-export function jobrefXml({ id, phase, runId, owner, createdAt }: Job, url: string): string {
+export function jobrefXml(job: Job, url: string): string {
+  const { id, phase, runId, createdAt } = job;
+  const owner = shownOwner(job);
   return element(
     "uws:jobref",
     { id, "xlink:type": "simple", "xlink:href": addressOf(url, id) },

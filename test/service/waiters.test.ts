@@ -108,6 +108,7 @@ test("a service with as many waiters as it can have asks the next to come again"
     clock: systemClock,
     newId: () => "id",
     limits: { ...DEFAULT_SERVICE_LIMITS, waiters: 1 },
+    access: { users: new Map(), anonymous: false },
     hosts: new Set(),
     onFault: nothing,
   });

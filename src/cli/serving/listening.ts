@@ -9,19 +9,28 @@ import { isLoopback } from "../../service/addresses.ts";
 const HOST_AND_PORT = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]]+):(?<port>\d{1,5})$/i;
 const HIGHEST_PORT = 65_535;
 
-/** @throws ReeveError (usage) for what is no address, and for one that others than this machine could reach. */
-export function readAddress(text: string, cwd: string): ListenAddress {
+/**
+ * @param hasUsers whoever asks has to say who they are
+ * @throws ReeveError (usage) for what is no address, and for one that strangers could reach
+ */
+export function readAddress(text: string, cwd: string, hasUsers = false): ListenAddress {
   if (/^unix:./.test(text)) return { kind: "unix", path: resolve(cwd, text.slice("unix:".length)) };
   const { host = "", port: digits = "" } = HOST_AND_PORT.exec(text)?.groups ?? {};
   const port = Number(digits);
   if (digits === "" || port > HIGHEST_PORT) {
     throw usageError(`--listen ${shown(text)} is no address`, "write it as 127.0.0.1:8080 or unix:/run/reeve.sock");
   }
-  if (isLoopback(host)) return { kind: "tcp", host: host.replaceAll(/[[\]]/g, ""), port };
+  if (isLoopback(host) || hasUsers) return { kind: "tcp", host: host.replaceAll(/[[\]]/g, ""), port };
   throw usageError(
     `--listen ${shown(text)} could be reached from elsewhere, by clients that nobody has asked who they are`,
-    "listen on 127.0.0.1 or on unix:PATH, behind a proxy that lets in whom it knows",
+    "name its users in reeve.toml, or listen on 127.0.0.1 or unix:PATH, behind a proxy that lets in whom it knows",
   );
+}
+
+/** By what Host clients know who listens there: none where that is every address of the machine. */
+export function namesOf(address: ListenAddress): string[] {
+  if (address.kind === "unix" || ["0.0.0.0", "::"].includes(address.host)) return [];
+  return [address.host.includes(":") ? `[${address.host}]` : address.host];
 }
 
 /** @throws ReeveError (unavailable) when the address cannot be had. */
