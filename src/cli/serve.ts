@@ -14,6 +14,7 @@ import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { takingWorkers } from "./living-workers.ts";
+import { liveJobsOf } from "./serving/live-jobs.ts";
 import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
@@ -95,6 +96,7 @@ function makeService({ options }: Invocation, { address, configuration, store, l
     definitions: configuration.definitions,
     clock: systemClock,
     newId,
+    live: liveJobsOf(store),
     limits: limitsOf(configuration.service),
     access: { users: configuration.users, anonymous: configuration.service.anonymous },
     hosts: new Set([...options.texts("allow-host"), ...namesOf(address)].map((name) => name.toLowerCase())),

@@ -18,6 +18,8 @@ export interface ServiceLimits {
   readonly waiters: number;
   /** The same of one owner. */
   readonly waitersPerOwner: number;
+  /** Pages that are kept true at once. */
+  readonly livePages: number;
   /** Milliseconds from now: no client has a job destroyed before, which would be under its own hands. */
   readonly soonestDestructionMs: number;
   /** Milliseconds from now: no client has a job kept longer. */
@@ -37,6 +39,7 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = {
   waitMs: 60_000,
   waiters: 2000,
   waitersPerOwner: 200,
+  livePages: 200,
   soonestDestructionMs: 60_000,
   latestDestructionMs: 366 * DAY_MS,
   deletionMs: 5000,

@@ -4,6 +4,9 @@ import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import type { Access } from "./authentication.ts";
 import type { ServiceLimits } from "./limits.ts";
+import type { LivePages } from "./live-pages.ts";
+import type { Sparing } from "./sparing.ts";
+import type { JobTimes, PhaseCount } from "../store/overview.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the service works with. */
@@ -17,8 +20,38 @@ export interface ServicePorts {
   readonly access: Access;
   /** By what names it is known beside those of the loopback, in small letters. */
   readonly hosts: ReadonlySet<string>;
+  /** What jobs say while they run; absent: that is not known here. */
+  readonly live?: LiveJobs;
   /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** What a job said of how far it has come: 0 to 1. */
+export interface SaidProgress {
+  readonly fraction: number;
+  readonly message: string | null;
+}
+
+/** The end of what an attempt wrote. */
+export interface WrittenTail {
+  readonly name: string;
+  readonly text: string;
+  /** There is more before it. */
+  readonly isCut: boolean;
+}
+
+/** What the jobs of this machine say while they run, and have written. */
+export interface LiveJobs {
+  progress(job: Job): SaidProgress | null;
+  /** The last lines of its last attempt. */
+  tails(job: Job, lines: number): WrittenTail[];
+}
+
+/** What pages are made with. */
+export interface Views {
+  readonly live: LivePages;
+  readonly counts: Sparing<PhaseCount[]>;
+  readonly activity: Sparing<JobTimes[]>;
 }
 
 /** Whose request it is. */
@@ -37,6 +70,7 @@ export interface Exchange extends ServicePorts {
   readonly base: string;
   readonly caller: Caller;
   readonly waiters: Waiters;
+  readonly views: Views;
 }
 
 /** A job list: that of a definition, or of the jobs without one. */

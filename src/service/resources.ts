@@ -4,6 +4,7 @@ import { createJob } from "./creation.ts";
 import { xmlAnswer } from "./answers.ts";
 import { capabilitiesXml } from "../uws/capabilities.ts";
 import { answerIndex } from "./index-page.ts";
+import { answerAsset, shownIndex, shownJob, shownList } from "./showing.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
 import {
   answerDestruction,
@@ -28,10 +29,13 @@ export type Resource<Target extends readonly unknown[]> = Readonly<
 >;
 
 /** The service itself. */
-export const INDEX: Resource<[]> = { GET: answerIndex };
+export const INDEX: Resource<[]> = { GET: shownIndex(answerIndex) };
+
+/** `/-/{name}`: a file of the pages. */
+export const ASSET: Resource<[string]> = { GET: answerAsset };
 
 /** `/{list}`. */
-export const LIST: Resource<[List]> = { GET: answerList, POST: createJob };
+export const LIST: Resource<[List]> = { GET: shownList(answerList), POST: createJob };
 
 /** `/{list}/{name}`, where that is no job. */
 export const OF_LIST: Readonly<Record<string, Resource<[List]>>> = {
@@ -39,7 +43,7 @@ export const OF_LIST: Readonly<Record<string, Resource<[List]>>> = {
 };
 
 /** `/{list}/{id}`. */
-export const JOB: Resource<[ListedJob]> = { GET: answerJob, POST: changeJob, DELETE: deleteJob };
+export const JOB: Resource<[ListedJob]> = { GET: shownJob(answerJob), POST: changeJob, DELETE: deleteJob };
 
 /** `/{list}/{id}/{name}`. */
 export const OF_JOB: Readonly<Record<string, Resource<[ListedJob]>>> = {

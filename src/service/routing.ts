@@ -1,9 +1,10 @@
+import { ASSETS } from "../page/assets.ts";
 import { addressOf } from "../uws/job-xml.ts";
 import { PLAIN_LIST } from "./index-page.ts";
 import { isFor } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
 import { notFound, Refusal } from "./refusal.ts";
-import { INDEX, JOB, LIST, OF_JOB, OF_LIST, WITHIN_JOB, type Method, type Resource } from "./resources.ts";
+import { ASSET, INDEX, JOB, LIST, OF_JOB, OF_LIST, WITHIN_JOB, type Method, type Resource } from "./resources.ts";
 
 /**
  * Answers a request by the resource that its path names.
@@ -13,6 +14,7 @@ import { INDEX, JOB, LIST, OF_JOB, OF_LIST, WITHIN_JOB, type Method, type Resour
 export async function route(exchange: Exchange, path: string): Promise<Response> {
   const [listName, name, part, ...rest] = segmentsOf(path);
   if (listName === undefined) return perform(INDEX, exchange);
+  if (listName === ASSETS && name !== undefined && part === undefined) return perform(ASSET, exchange, name);
   const list = listCalled(exchange, listName);
   if (name === undefined) return perform(LIST, exchange, list);
   const ofList = own(OF_LIST, name);

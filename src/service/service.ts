@@ -3,9 +3,14 @@ import type { HttpHandler, Peer } from "../runtime/port.ts";
 import { baseOf, refuseForeignOrigin } from "./addresses.ts";
 import { madeSafe, refused, withoutBody } from "./answers.ts";
 import { Authentication } from "./authentication.ts";
-import type { Exchange, ServicePorts } from "./ports.ts";
+import type { Exchange, ServicePorts, Views } from "./ports.ts";
 import { busy, malformed, Refusal, refusalOf } from "./refusal.ts";
+import { LivePages } from "./live-pages.ts";
+import { mannerOf } from "./negotiation.ts";
 import { route } from "./routing.ts";
+import { refusedPage } from "./showing.ts";
+import { Sparing } from "./sparing.ts";
+import { rootOf } from "./views.ts";
 import { Waiters } from "./waiters.ts";
 
 /** The definitions of a configuration as services of UWS 1.1. */
@@ -13,23 +18,30 @@ export class Service {
   readonly #ports: ServicePorts;
   readonly #waiters: Waiters;
   readonly #authentication: Authentication;
+  readonly #views: Views;
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
     const { store, clock, limits, access, onFault } = ports;
     this.#authentication = new Authentication(access, clock);
     this.#waiters = new Waiters({ store, clock, most: limits.waiters, onFault });
+    this.#views = {
+      live: new LivePages({ store, clock, most: limits.livePages, onFault }),
+      counts: new Sparing(clock),
+      activity: new Sparing(clock),
+    };
   }
 
   /** Answers whatever comes; nothing is thrown. */
   readonly handle: HttpHandler = async (request, peer) => {
-    const response = await this.#answer(request, peer).catch((error: unknown) => refused(this.#refusalOf(error)));
+    const response = await this.#answer(request, peer).catch((error: unknown) => this.#refuse(error, request, peer));
     return madeSafe(request.method === "HEAD" ? await withoutBody(response) : response);
   };
 
   /** Requests that wait are answered now. */
   end(): void {
     this.#waiters.end();
+    this.#views.live.end();
   }
 
   async #answer(request: Request, peer: Peer): Promise<Response> {
@@ -39,8 +51,31 @@ export class Service {
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
     const { pathname, searchParams: query } = new URL(request.url);
     const caller = await this.#authentication.callerOf(request, peer);
-    const exchange: Exchange = { ...this.#ports, request, query, base, caller, waiters: this.#waiters };
+    const exchange: Exchange = {
+      ...this.#ports,
+      request,
+      query,
+      base,
+      caller,
+      waiters: this.#waiters,
+      views: this.#views,
+    };
     return route(exchange, pathname);
+  }
+
+  #refuse(error: unknown, request: Request, peer: Peer): Response {
+    const refusal = this.#refusalOf(error);
+    return mannerOf(request) === "page" ? refusedPage(refusal, this.#root(request, peer)) : refused(refusal);
+  }
+
+  /** Where the request itself says nothing that could be heeded, it is the server's own. */
+  #root(request: Request, peer: Peer): string {
+    try {
+      return rootOf(baseOf(request, peer, this.#ports.hosts));
+    } catch (error) {
+      if (error instanceof Refusal) return "";
+      throw error;
+    }
   }
 
   #refusalOf(error: unknown): Refusal {

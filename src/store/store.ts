@@ -13,6 +13,7 @@ import { Journal, type JournalOptions } from "./journal.ts";
 import { Jobs } from "./jobs.ts";
 import type { StoreLocation } from "./location.ts";
 import { Outputs } from "./outputs.ts";
+import { Overview } from "./overview.ts";
 import { Steering } from "./steering.ts";
 import { Revision } from "./revision.ts";
 import { Suspension } from "./suspension.ts";
@@ -49,6 +50,7 @@ export class Store {
   readonly deliveries: Deliveries;
   readonly unseen: Unseen;
   readonly workers: Workers;
+  readonly overview: Overview;
   readonly #journal: Journal;
   readonly #inode: number;
   #ringWorkers = false;
@@ -84,6 +86,7 @@ export class Store {
     this.deliveries = new Deliveries(database, this.jobs, this.submission, this.steering, this.decisions);
     this.unseen = new Unseen(database, this.decisions, dependents);
     this.workers = new Workers(database);
+    this.overview = new Overview(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
     this.#inode = statSync(options.location.database).ino;
   }
