@@ -1,0 +1,99 @@
+import { describe, expect, test } from "bun:test";
+import type { Definition, ParameterDefinition } from "../../src/config/definition.ts";
+import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
+import { DAY_MS, waitingPerBin } from "../../src/page/charts.ts";
+import { html } from "../../src/page/html.ts";
+import { newJobForm } from "../../src/page/new-job.ts";
+import type { JobTimes } from "../../src/store/overview.ts";
+
+describe("markup", () => {
+  test("has every value escaped, and only what is markup itself is not", () => {
+    const text = `<script>"&'</script>\u0000\u202e\u001b`;
+    expect(html`<p title="${text}">${text}${html`<b>${1}</b>`}${[null, false, ["<"]]}</p>`.html).toBe(
+      `<p title="${ESCAPED}">${ESCAPED}<b>1</b>&lt;</p>`,
+    );
+  });
+  const ESCAPED = "&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;\ufffd\ufffd\ufffd";
+});
+
+const parameter = (fields: Partial<ParameterDefinition>): ParameterDefinition => ({
+  kind: "string",
+  required: false,
+  secret: false,
+  allowLeadingDash: false,
+  ...fields,
+});
+
+function formFor(parameters: Readonly<Record<string, Partial<ParameterDefinition>>>): string {
+  const all = Object.entries(parameters).map(([name, fields]) => [name, parameter(fields)] as const);
+  const definition: Definition = {
+    name: "a",
+    command: ["true"],
+    parameters: new Map(all),
+    limits: DEFAULT_LIMITS,
+    environment: {},
+    passEnvironment: [],
+    cwd: "/",
+  };
+  return newJobForm(definition, "/a").html;
+}
+
+describe("a form for a job", () => {
+  test("asks for what the definition takes", () => {
+    const form = formFor({
+      width: { kind: "integer", min: 1, max: 9, default: "8", description: "In <pixels>." },
+      mode: { choices: ["fast", "good"], default: "good" },
+      image: { required: true, maxLength: 7 },
+      on: { kind: "boolean" },
+      tags: { kind: "strings", default: ["a", "b"] },
+    });
+    expect(form).toContain('<input type="number" step="1" id="new-width" name="width"');
+    expect(form).toContain('min="1" max="9" value="8"');
+    expect(form).toContain("In &lt;pixels&gt;. · from 1 to 9");
+    expect(form).toContain('<option value="good" selected>');
+    expect(form).toMatch(/<input id="new-image" name="image" required[^>]* maxlength="7"/);
+    expect(form).toMatch(/<option value="">–<\/option><option value="true">/);
+    expect(form.match(/name="tags"/g)?.length).toBe(4);
+    expect(form).not.toContain("multipart");
+  });
+
+  test("shows no default of a secret, and uploads files", () => {
+    const form = formFor({ key: { secret: true, default: "hush" }, data: { kind: "file", required: true } });
+    expect(form).toContain('<input type="password" id="new-key"');
+    expect(form).not.toContain("hush");
+    expect(form).toContain('enctype="multipart/form-data"');
+    expect(form).toContain('<input type="file" id="new-data" name="data" required>');
+  });
+});
+
+describe("the plot of the queue", () => {
+  const now = 1_800_000_000_000;
+  const QUARTER_MS = DAY_MS / 96;
+  const job = (fields: Partial<JobTimes>): JobTimes => ({
+    id: "a",
+    definition: "",
+    phase: "QUEUED",
+    createdAt: now,
+    startedAt: null,
+    endedAt: null,
+    ...fields,
+  });
+
+  test("has the most that waited at once, in each quarter of an hour", () => {
+    const bins = waitingPerBin(
+      [
+        job({ createdAt: now - 10 * QUARTER_MS, startedAt: now - 8.5 * QUARTER_MS }),
+        job({ createdAt: now - 9.5 * QUARTER_MS, startedAt: now - 9.2 * QUARTER_MS }),
+        job({ createdAt: now - 1.5 * QUARTER_MS }),
+        job({ createdAt: now - 5 * QUARTER_MS, phase: "PENDING" }),
+      ],
+      now,
+    );
+    expect(bins.length).toBe(96);
+    expect(bins.slice(85)).toEqual([0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  test("is flat where nothing waited", () => {
+    expect(new Set(waitingPerBin([], now))).toEqual(new Set([0]));
+  });
+});
