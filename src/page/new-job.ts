@@ -133,6 +133,6 @@ function one(input: Input, value: string, label: string | null = null): Html {
     />`;
   }
   if (parameter.secret) return html`<input type="password" ${attributes}${longest} autocomplete="off" />`;
-  if (value.includes("\n")) return html`<textarea rows="4" ${attributes}${longest}>${value}</textarea>`;
+  if (value.includes("\n")) return html`<textarea rows="4" ${attributes}${longest}>${`\n${value}`}</textarea>`;
   return html`<input ${attributes}${longest} value="${value}" autocomplete="off" spellcheck="false" />`;
 }

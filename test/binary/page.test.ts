@@ -7,6 +7,9 @@ import { idOf, placeWithDefinitions, Serving, type Reply } from "./serving.ts";
 const BROWSER = { accept: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8" };
 const NASTY = `<script>alert("1")</script>'"><img src=x onerror=alert(2)>`;
 
+/** A tag, without the values of its attributes, that brings a script or a style with it. */
+const HANDLER = /<script>|<[^>]*\s(?:style|on\w+)=/;
+
 forEachForm("the pages", (form) => {
   let place: Place;
   let at: Serving;
@@ -51,7 +54,7 @@ forEachForm("the pages", (form) => {
       expect(headers.get("content-security-policy")).toStartWith(
         "default-src 'none'; script-src 'self'; style-src 'self'",
       );
-      expect([path, text.includes("<img src=x"), /<script>|\sstyle=|\son\w+=/.test(text)]).toEqual([
+      expect([path, text.includes("<img src=x"), HANDLER.test(text.replaceAll(/"[^"]*"/g, ""))]).toEqual([
         path,
         false,
         false,
@@ -96,7 +99,7 @@ forEachForm("the pages", (form) => {
     const made = await at.post("/needs", { image: "m31", RUNID: "" }, origin);
     expect(made.status).toBe(303);
     const job = made.headers.get("location") ?? "";
-    expect((await page(job)).text).toContain('name="PHASE" value="RUN"');
+    expect((await page(job)).text).toMatch(/name="PHASE"\s+value="RUN"/);
     expect((await at.post(`${job}/phase`, { PHASE: "ABORT" }, origin)).status).toBe(303);
     const aborted = (await page(job)).text;
     expect(aborted).toContain('data-phase="ABORTED"');
@@ -114,7 +117,7 @@ forEachForm("the pages", (form) => {
     const waits = idOf(await at.make("bounded"));
     const ids = async (query: string): Promise<boolean[]> => {
       const { text } = await page(`/bounded?${query}`);
-      return [done, waits].map((id) => text.includes(`href="/bounded/${id}"`));
+      return [done, waits].map((id) => text.includes(`class="id" href="/bounded/${id}"`));
     };
     expect(await ids("")).toEqual([true, true]);
     expect(await ids("PHASE=COMPLETED&AFTER=&LAST=50")).toEqual([true, false]);

@@ -35,7 +35,8 @@ function formFor(parameters: Readonly<Record<string, Partial<ParameterDefinition
     passEnvironment: [],
     cwd: "/",
   };
-  return newJobForm(definition, "/a").html;
+  // How the markup is laid out says nothing.
+  return newJobForm(definition, "/a").html.replaceAll(/\s+/g, " ");
 }
 
 describe("a form for a job", () => {
@@ -52,7 +53,7 @@ describe("a form for a job", () => {
     expect(form).toContain("In &lt;pixels&gt;. · from 1 to 9");
     expect(form).toContain('<option value="good" selected>');
     expect(form).toMatch(/<input id="new-image" name="image" required[^>]* maxlength="7"/);
-    expect(form).toMatch(/<option value="">–<\/option><option value="true">/);
+    expect(form).toMatch(/<option value="">–<\/option><option value="true" ?>/);
     expect(form.match(/name="tags"/g)?.length).toBe(4);
     expect(form).not.toContain("multipart");
   });
@@ -62,7 +63,7 @@ describe("a form for a job", () => {
     expect(form).toContain('<input type="password" id="new-key"');
     expect(form).not.toContain("hush");
     expect(form).toContain('enctype="multipart/form-data"');
-    expect(form).toContain('<input type="file" id="new-data" name="data" required>');
+    expect(form).toContain('<input type="file" id="new-data" name="data" required');
   });
 });
 
