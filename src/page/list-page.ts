@@ -35,6 +35,8 @@ export interface ListFacts {
   /** Why what is asked cannot be answered. */
   readonly problem: string | null;
   readonly rows: readonly Row[];
+  /** False: who asks is nobody in particular, and would see what others made. */
+  readonly isShown: boolean;
   readonly counts: ReadonlyMap<Phase, number>;
   readonly activity: Activity;
 }
@@ -106,7 +108,9 @@ function filters({ path, asked, problem }: ListFacts): Html {
   </details>`;
 }
 
-function jobsTable({ rows, asked, activity: { now }, definition }: ListFacts): Html {
+function jobsTable({ rows, isShown, asked, activity: { now }, definition }: ListFacts): Html {
+  if (!isShown)
+    return emptiness("Jobs of those who do not say who they are stand in no list: keep the address of yours.");
   if (rows.length === 0) {
     const isFiltered = asked.phases.length > 0 || asked.after !== "";
     if (isFiltered) return emptiness("No job is like that.");

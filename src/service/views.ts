@@ -13,6 +13,7 @@ import { readFilters, valuesOf } from "../uws/filters.ts";
 import { addressOf } from "../uws/job-xml.ts";
 import { listResults } from "../uws/results.ts";
 import { PLAIN_LIST } from "./index-page.ts";
+import { hasList } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
 
 /** What people see of a resource. */
@@ -64,6 +65,7 @@ const keyOf = (exchange: Exchange, definition: Of): string =>
   JSON.stringify([ownerOf(exchange), definition ?? "", definition === undefined]);
 
 function countsOf(exchange: Exchange, definition: Of): PhaseCount[] {
+  if (!hasList(exchange.caller)) return [];
   const which = { owner: ownerOf(exchange), ...(definition !== undefined && { definition }) };
   return exchange.views.counts.get(keyOf(exchange, definition), () => exchange.store.overview.counts(which));
 }
@@ -76,7 +78,7 @@ function activityOf(exchange: Exchange, definition: Of): Activity {
   const now = clock.now();
   const which = { owner: ownerOf(exchange), ...(definition !== undefined && { definition }) };
   const read = (): JobTimes[] => store.overview.since(now - DAY_MS, which, MOST_PLOTTED);
-  const all = views.activity.get(keyOf(exchange, definition), read);
+  const all = !hasList(exchange.caller) ? [] : views.activity.get(keyOf(exchange, definition), read);
   return {
     jobs: all.filter((job) => job.definition === "" || definitions.has(job.definition)),
     isCut: all.length === MOST_PLOTTED,
@@ -99,7 +101,7 @@ export function viewList(exchange: Exchange, list: List): View {
   const asked: Asked = { phases: valuesOf(query, "phase"), after: valuesOf(query, "after")[0] ?? "", last };
   const of = definition?.name ?? null;
   const jobs =
-    "problem" in filters
+    "problem" in filters || !hasList(exchange.caller)
       ? []
       : exchange.store.jobs.list({ ...filters, last, owner: ownerOf(exchange), definition: of });
   const facts: ListFacts = {
@@ -112,6 +114,7 @@ export function viewList(exchange: Exchange, list: List): View {
     problem,
     rows: jobs.flatMap((job) => rowOf(exchange, job, url)),
     counts: inPhases(countsOf(exchange, of)),
+    isShown: hasList(exchange.caller),
     activity: { ...activityOf(exchange, of), now: clock.now() },
   };
   const moves = jobs.some(({ phase }) => phase === "EXECUTING");
