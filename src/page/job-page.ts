@@ -106,8 +106,10 @@ function result({ id, type, size }: ListedResult, path: string): Html {
 
 function parameters({ inputs, path }: JobPageFacts): Html {
   if (inputs.parameters.length === 0) return section("parameters", "Parameters", emptiness("It has none."));
-  const rows = inputs.parameters.map(({ name, values, secret }): [string, Part] => {
+  const rows = inputs.parameters.map(({ name, values, secret, type }): [string, Part] => {
     if (secret) return [name, html`<span class="soft">${MASK}</span>`];
+    if (type !== undefined)
+      return [name, html`<a href="${addressOf(path, "parameters", name)}">the file that was uploaded</a>`];
     const isShown = values.every((value) => isInline(value) && value.length <= LONGEST);
     if (!isShown) return [name, html`<a href="${addressOf(path, "parameters", name)}">the whole value</a>`];
     return [name, values.map((value) => html`<code class="value">${value}</code>`)];

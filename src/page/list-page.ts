@@ -156,7 +156,11 @@ function whatOf(job: Job, parameters: readonly Parameter[], progress: Progress |
   return html`${parameters.length > 0 && html`<span class="params">${cut(parameters.map(summary).join("  "))}</span>`}${progress && job.phase !== "COMPLETED" && progressBar(progress)}${error && html`<span class="problem">${cut(error.message)}</span>`}`;
 }
 
-const summary = ({ name, values, secret }: Parameter): string => `${name}=${secret ? MASK : values.join(",")}`;
+function summary({ name, values, secret, type }: Parameter): string {
+  if (secret) return `${name}=${MASK}`;
+  // Where an upload is kept is nobody's business.
+  return `${name}=${type === undefined ? values.join(",") : "(a file)"}`;
+}
 
 const LONGEST = 140;
 const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
