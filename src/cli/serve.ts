@@ -13,9 +13,9 @@ import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
-import { takingWorkers } from "./living-workers.ts";
 import { liveJobsOf } from "./serving/live-jobs.ts";
 import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
+import { isAlive, takingWorkers } from "./living-workers.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
 
@@ -100,6 +100,7 @@ function makeService({ options }: Invocation, { address, configuration, store, l
     limits: limitsOf(configuration.service),
     access: { users: configuration.users, anonymous: configuration.service.anonymous },
     hosts: new Set([...options.texts("allow-host"), ...namesOf(address)].map((name) => name.toLowerCase())),
+    isAlive: (worker) => isAlive(worker, runtime.libc()),
     onFault(error) {
       const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
       log.emit({ type: "request failed", what });

@@ -10,6 +10,7 @@ import {
   readFacts,
   type JobFacts,
 } from "../uws/document.ts";
+import { quoteOf } from "../uws/quote.ts";
 import { withExistingStore, type Context } from "./context.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { phaseColour } from "./render/colour.ts";
@@ -31,7 +32,7 @@ export async function run({ args: [prefix = ""], options }: Invocation): Promise
 
 /** Prints a job as the options want it. */
 export async function showJob({ store, clock }: Context, job: Job, options: Options): Promise<number> {
-  const facts = readFacts(store, job);
+  const facts = readFacts(store, job, quoteOf(store, job, clock.now()));
   if (options.flag("json")) await printJson(jobDocument(facts));
   else await print(page(facts, clock.now(), screenOf(options)));
   await remarkOnUnwatched(store, [job]);
@@ -40,7 +41,7 @@ export async function showJob({ store, clock }: Context, job: Job, options: Opti
 
 function page(facts: JobFacts, now: number, screen: Screen): string {
   const parts = [
-    pairs([...identity(facts, screen), ...times(facts.job, now), ...outcome(facts), ...relations(facts)], screen),
+    pairs([...identity(facts, screen), ...times(facts, now), ...outcome(facts), ...relations(facts)], screen),
     attemptTable(facts.attempts, now, screen),
   ];
   return parts.filter((part) => part !== "").join("\n");
@@ -69,13 +70,14 @@ function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[
   ];
 }
 
-function times(job: Job, now: number): Pair[] {
+function times({ job, quote }: JobFacts, now: number): Pair[] {
   const time = (at: number | null): string => (at === null ? "" : timeAndAge(at, now));
   return [
     ["created", time(job.createdAt)],
     ["due", time(job.availableAt)],
     ["expires", job.startedAt === null ? time(job.expiresAt) : ""],
     ["started", time(job.startedAt)],
+    ["likely until", time(quote)],
     ["ended", time(job.endedAt)],
     ["may run for", job.executionDuration === 0 ? "" : formatDuration(job.executionDuration * 1000)],
     ["forgotten", time(job.destruction)],

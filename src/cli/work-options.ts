@@ -18,6 +18,7 @@ export const WORK_OPTIONS: readonly VerbOption[] = [
   ["--max-jobs <n>", "exit after so many jobs"],
   ["--max-time <duration>", "take no more jobs after so long, then stop"],
   ["--end-outliving", "a stop ends also the jobs that would outlive it"],
+  ["--metrics <file>", "numbers for Prometheus, as a textfile that is replaced when they have changed"],
   ["--json", "logs as a JSON object per line"],
   QUIET,
   ...COMMAND_OPTIONS,

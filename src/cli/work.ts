@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { systemClock } from "../clock.ts";
 import type { Configuration, Containment } from "../config/definition.ts";
 import { EXIT, messageOf } from "../errors.ts";
@@ -12,6 +13,9 @@ import { KernelLocks } from "../worker/locks.ts";
 import type { Goal, WorkerEnd, WorkerSettings } from "../worker/ports.ts";
 import { Worker } from "../worker/worker.ts";
 import { forPeople, locateStore, openStore, readConfiguration } from "./context.ts";
+import { metricsText } from "../service/metrics.ts";
+import { isAlive } from "./living-workers.ts";
+import { MetricsFile } from "./metrics-file.ts";
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
@@ -61,15 +65,25 @@ async function work(
     log.emit(event);
     progress.take(event);
   });
+  const metrics = metricsFile(options, store, warn);
   signals.direct(worker);
   try {
     const end = await worker.work();
-    progress.finish();
     return { end, store };
   } catch (error) {
-    progress.finish();
     throw forPeople(store, error);
+  } finally {
+    progress.finish();
+    metrics?.end();
   }
+}
+
+function metricsFile(options: Options, store: Store, warn: (what: string) => void): MetricsFile | null {
+  const path = options.text("metrics");
+  if (path === undefined) return null;
+  const text = (): string =>
+    metricsText({ store, isAlive: (worker) => isAlive(worker, runtime.libc()), now: systemClock.now() });
+  return new MetricsFile({ path: resolve(path), store, clock: systemClock, text, warn });
 }
 
 /** A worker of this process. */

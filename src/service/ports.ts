@@ -3,6 +3,7 @@ import type { Definition } from "../config/definition.ts";
 import type { Job } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import type { Access } from "./authentication.ts";
+import type { WorkerRow } from "../store/workers.ts";
 import type { ServiceLimits } from "./limits.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { Sparing } from "./sparing.ts";
@@ -22,6 +23,8 @@ export interface ServicePorts {
   readonly hosts: ReadonlySet<string>;
   /** What jobs say while they run; absent: that is not known here. */
   readonly live?: LiveJobs;
+  /** Whether a worker's process lives. */
+  readonly isAlive: (worker: WorkerRow) => boolean;
   /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
 }

@@ -3,6 +3,7 @@ import { isPhase, type Phase } from "../store/phases.ts";
 import { errorSummary, errorTextOf, isoTime, MASK, readFacts } from "../uws/document.ts";
 import { readFilters, valuesOf } from "../uws/filters.ts";
 import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml, shownOwner } from "../uws/job-xml.ts";
+import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";
 import { jobsStream } from "./jobs-stream.ts";
@@ -60,8 +61,8 @@ function existing(job: Job | undefined): Job {
   throw notFound();
 }
 
-function documentOf({ store }: Exchange, job: Job, url: string): string {
-  return jobXml({ ...readFacts(store, job), listed: listResults(store, job), url });
+function documentOf({ store, clock }: Exchange, job: Job, url: string): string {
+  return jobXml({ ...readFacts(store, job, quoteOf(store, job, clock.now())), listed: listResults(store, job), url });
 }
 
 type Read = (exchange: Exchange, target: ListedJob) => Response;
@@ -70,8 +71,8 @@ export const answerPhase: Read = (_, { job }) => textAnswer(job.phase);
 export const answerDuration: Read = (_, { job }) => textAnswer(String(durationOf(job)));
 export const answerDestruction: Read = (_, { job }) => textAnswer(isoTime(job.destruction) ?? "");
 export const answerOwner: Read = (_, { job }) => textAnswer(shownOwner(job) ?? "");
-/** Nothing is foretold yet, as in the job's document. */
-export const answerQuote: Read = () => textAnswer("");
+export const answerQuote: Read = ({ store, clock }, { job }) =>
+  textAnswer(isoTime(quoteOf(store, job, clock.now())) ?? "");
 
 export function answerError(_: Exchange, { job }: ListedJob): Response {
   const error = errorSummary(job);

@@ -3,6 +3,7 @@ import { changeJob, changeParameter, changeParameters, changing, deleteJob } fro
 import { createJob } from "./creation.ts";
 import { xmlAnswer } from "./answers.ts";
 import { capabilitiesXml } from "../uws/capabilities.ts";
+import { answerHealth, answerMetrics } from "./health.ts";
 import { answerIndex } from "./index-page.ts";
 import { answerAsset, shownIndex, shownJob, shownList } from "./showing.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
@@ -33,6 +34,12 @@ export const INDEX: Resource<[]> = { GET: shownIndex(answerIndex) };
 
 /** `/-/{name}`: a file of the pages. */
 export const ASSET: Resource<[string]> = { GET: answerAsset };
+
+/** `/{name}`, which no definition can be called. */
+export const OF_SERVICE: Readonly<Record<string, Resource<[]>>> = {
+  metrics: { GET: answerMetrics },
+  health: { GET: answerHealth },
+};
 
 /** `/{list}`. */
 export const LIST: Resource<[List]> = { GET: shownList(answerList), POST: createJob };

@@ -4,7 +4,18 @@ import { PLAIN_LIST } from "./index-page.ts";
 import { isFor } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
 import { notFound, Refusal } from "./refusal.ts";
-import { ASSET, INDEX, JOB, LIST, OF_JOB, OF_LIST, WITHIN_JOB, type Method, type Resource } from "./resources.ts";
+import {
+  ASSET,
+  INDEX,
+  JOB,
+  LIST,
+  OF_JOB,
+  OF_LIST,
+  OF_SERVICE,
+  WITHIN_JOB,
+  type Method,
+  type Resource,
+} from "./resources.ts";
 
 /**
  * Answers a request by the resource that its path names.
@@ -15,6 +26,8 @@ export async function route(exchange: Exchange, path: string): Promise<Response>
   const [listName, name, part, ...rest] = segmentsOf(path);
   if (listName === undefined) return perform(INDEX, exchange);
   if (listName === ASSETS && name !== undefined && part === undefined) return perform(ASSET, exchange, name);
+  const ofService = own(OF_SERVICE, listName);
+  if (ofService && name === undefined) return perform(ofService, exchange);
   const list = listCalled(exchange, listName);
   if (name === undefined) return perform(LIST, exchange, list);
   const ofList = own(OF_LIST, name);

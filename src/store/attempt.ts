@@ -51,5 +51,7 @@ export const ATTEMPT_COLUMNS = `number, worker, directory, message_id AS message
     WHERE outputs.job = attempts.job AND outputs.attempt = attempts.number) AS leftOut`;
 
 /** Milliseconds until `at` in which it stood still. */
-export const stoodStill = ({ suspendedMs, suspendedAt }: Attempt, at: number): number =>
-  suspendedMs + (suspendedAt === null ? 0 : Math.max(0, at - suspendedAt));
+export const stoodStill = (
+  { suspendedMs, suspendedAt }: Pick<Attempt, "suspendedMs" | "suspendedAt">,
+  at: number,
+): number => suspendedMs + (suspendedAt === null ? 0 : Math.max(0, at - suspendedAt));

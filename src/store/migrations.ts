@@ -1,3 +1,5 @@
+import { TALLY_SCHEMA } from "./tally-schema.ts";
+
 /**
  * The schema, as the steps that led to it: a database is at version n when the first n steps have been applied.
  * `minReader` is the oldest version that can still work on a database after the step; a roll-out that stops half-way
@@ -235,5 +237,10 @@ CREATE INDEX jobs_definition ON jobs(definition, created_at) WHERE definition IS
 CREATE INDEX jobs_owner_open ON jobs(owner)
   WHERE owner IS NOT NULL AND phase NOT IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED');
 `,
+  },
+  {
+    // An earlier version fires the triggers, and reads none of it.
+    minReader: 1,
+    sql: TALLY_SCHEMA,
   },
 ];

@@ -19,6 +19,7 @@ import { Revision } from "./revision.ts";
 import { Suspension } from "./suspension.ts";
 import { Submission } from "./submission.ts";
 import { Unseen } from "./unseen.ts";
+import { Tallies } from "./tallies.ts";
 import { Workers } from "./workers.ts";
 
 export interface StoreOptions extends Omit<JournalOptions, "onCommit"> {
@@ -51,6 +52,7 @@ export class Store {
   readonly unseen: Unseen;
   readonly workers: Workers;
   readonly overview: Overview;
+  readonly tallies: Tallies;
   readonly #journal: Journal;
   readonly #inode: number;
   #ringWorkers = false;
@@ -87,6 +89,7 @@ export class Store {
     this.unseen = new Unseen(database, this.decisions, dependents);
     this.workers = new Workers(database);
     this.overview = new Overview(database);
+    this.tallies = new Tallies(database);
     this.#journal = new Journal(database, { ...options, onCommit: () => this.#ring() });
     this.#inode = statSync(options.location.database).ino;
   }

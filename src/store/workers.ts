@@ -17,10 +17,12 @@ export interface WorkerRow {
   readonly concurrency: number;
   /** What keeps it from its queue, in words; null: it is well. */
   readonly trouble: string | null;
+  /** When a queue elsewhere last answered it; null: it has none, or none did yet. */
+  readonly polledAt: number | null;
 }
 
 const COLUMNS = `id, directory, started_at AS startedAt, host, pid, boot_id AS bootId,
-  pid_namespace AS pidNamespace, version, concurrency, trouble`;
+  pid_namespace AS pidNamespace, version, concurrency, trouble, polled_at AS polledAt`;
 
 // Jobs in these phases are few, whatever the store holds: an index on the worker would cost each job two writes.
 const HELD = "INDEXED BY jobs_phase WHERE phase IN ('EXECUTING', 'SUSPENDED', 'UNKNOWN')";
@@ -32,7 +34,7 @@ export class Workers {
     this.#database = database;
   }
 
-  register(worker: Omit<WorkerRow, "trouble">): void {
+  register(worker: Omit<WorkerRow, "trouble" | "polledAt">): void {
     this.#database.run(
       `INSERT INTO workers(id, directory, started_at, host, pid, boot_id, pid_namespace, version, concurrency)
         VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -46,6 +48,17 @@ export class Workers {
       worker.version,
       worker.concurrency,
     );
+  }
+
+  /** How many jobs all of them take at once, those included that nobody has found dead yet. */
+  slots(): number {
+    const row = this.#database.get<{ slots: number }>("SELECT coalesce(sum(concurrency), 0) AS slots FROM workers");
+    return row?.slots ?? 0;
+  }
+
+  /** A queue elsewhere has answered it. */
+  polled(id: string, at: number): void {
+    this.#database.run("UPDATE workers SET polled_at = ?2 WHERE id = ?1", id, at);
   }
 
   /** For whoever asks how it is. */

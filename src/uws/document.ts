@@ -18,6 +18,8 @@ export interface JobFacts {
   readonly waitsFor: readonly string[];
   /** What keeps its worker from its queue, in words; null: nothing, or it has no worker. */
   readonly workerTrouble: string | null;
+  /** When it is likely to be complete; null: nobody can say, or has asked. */
+  readonly quote: number | null;
 }
 
 export interface AttemptDocument {
@@ -77,7 +79,7 @@ export type JobDocument = ReturnType<typeof jobDocument>;
 /** Reads all that is known of a job, and makes its document. */
 export const readDocument = (store: Store, job: Job): JobDocument => jobDocument(readFacts(store, job));
 
-export function readFacts(store: Store, job: Job): JobFacts {
+export function readFacts(store: Store, job: Job, quote: number | null = null): JobFacts {
   return {
     job,
     inputs: store.jobs.inputs(job.seq),
@@ -85,6 +87,7 @@ export function readFacts(store: Store, job: Job): JobFacts {
     results: job.attempts === 0 ? [] : store.outputs.listed(job.seq),
     waitsFor: job.waiting === 0 ? [] : unmetDependencies(store.database, job.seq).map(({ id }) => id),
     workerTrouble: job.worker === null ? null : (store.workers.one(job.worker)?.trouble ?? null),
+    quote,
   };
 }
 
@@ -96,7 +99,7 @@ export function jobDocument(facts: JobFacts) {
     phase: job.phase,
     runId: job.runId,
     ownerId: job.owner,
-    quote: null,
+    quote: isoTime(facts.quote),
     creationTime: isoTime(job.createdAt),
     startTime: isoTime(job.startedAt),
     endTime: isoTime(job.endedAt),

@@ -33,7 +33,7 @@ export function jobXml(facts: XmlFacts): string {
     job.runId === null ? null : element("uws:runId", {}, job.runId),
     nillable("uws:ownerId", shownOwner(job)),
     element("uws:phase", {}, job.phase),
-    nillable("uws:quote", null),
+    nillable("uws:quote", isoTime(facts.quote)),
     element("uws:creationTime", {}, isoTime(job.createdAt)),
     nillable("uws:startTime", isoTime(job.startedAt)),
     nillable("uws:endTime", isoTime(job.endedAt)),

@@ -23,6 +23,11 @@ const AFTER_POLL_MS = 3000;
 /** In which a queue that is to be emptied, or looked at once, shows whether it has anything. */
 const LOOK_SECONDS = 1;
 
+/** Between two records of when a queue answered. */
+const POLLED_EVERY_MS = 10_000;
+/** So long such a record waits for another to share its commit. */
+const POLLED_WITHIN_MS = 1000;
+
 const endsWhenEmpty = ({ drain, whenEmpty }: Goal): boolean => drain || whenEmpty;
 
 /** Gets the dispatcher its work: claims from the store's own queue, and polls those elsewhere. */
@@ -34,6 +39,7 @@ export class Intake {
   #mayClaim: boolean;
   #claiming = false;
   #foundAny = false;
+  #polledAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: IntakeOptions) {
     const { ports, settings, dispatcher } = options;
@@ -52,6 +58,7 @@ export class Intake {
       takesNoMore: () => dispatcher.takesNoMore,
       poll: dispatcher.poll.bind(dispatcher),
       ended: (started: number) => this.#ended(started > 0),
+      onAnswered: () => this.#answered(),
       onHealth: (trouble: string | null) => this.#tell(trouble),
       onUnreachable: options.onUnreachable,
       onFault: options.onFault,
@@ -97,6 +104,14 @@ export class Intake {
   #tell(trouble: string | null): void {
     const { ports, settings, onFault } = this.#options;
     ports.store.write(() => ports.store.workers.ill(settings.id, trouble)).catch(onFault);
+  }
+
+  #answered(): void {
+    const { ports, settings, onFault } = this.#options;
+    const now = ports.clock.now();
+    if (Math.abs(now - this.#polledAt) < POLLED_EVERY_MS) return;
+    this.#polledAt = now;
+    ports.store.write(() => ports.store.workers.polled(settings.id, now), POLLED_WITHIN_MS).catch(onFault);
   }
 
   /** Beside the worker's loop, since a claim may have to wait for the disk and a stop must not. */

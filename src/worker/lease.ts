@@ -14,6 +14,8 @@ export interface LeaseOptions {
   readonly emit: Emit;
   /** Milliseconds that it takes to end the job: it is begun with while the lease still lasts. */
   readonly endingMs: number;
+  /** An extension failed; another one is tried. */
+  readonly onMissed: () => void;
   /** The job must not go on. */
   readonly onLost: (why: string) => void;
   /** Nothing of it must go on for a moment: its message may be another's now, or will be. */
@@ -159,8 +161,13 @@ export class Lease {
     } catch (error) {
       this.#beatAt = clock.boottime() + AGAIN_MS;
       if (error instanceof LeaseLost) this.#lose("the queue says that it is not ours any more");
-      else this.#say(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
+      else this.#missed(error);
     }
+  }
+
+  #missed(error: unknown): void {
+    this.#options.onMissed();
+    this.#say(`its lease was not extended: ${messageOf(error)}`, "lease not extended");
   }
 
   /** A receipt that became old while it was under way says nothing of the newer one. */

@@ -1,19 +1,24 @@
 import type { ActiveJob } from "./active-job.ts";
 import { Lease } from "./lease.ts";
+import type { Store } from "../store/store.ts";
 import type { Ports } from "./ports.ts";
 
 /** A machine that slept is noticed so late at most: timers stand still with it. */
 const LOOK_EVERY_MS = 1000;
 const SOONEST_MS = 5;
+/** What is counted shares its commit with what has to be recorded. */
+const COUNT_WITHIN_MS = 1000;
 
 /** Keeps all leases of a worker. Nothing is done while there are none. */
 export class Leases {
   readonly #ports: Pick<Ports, "clock" | "random" | "emit" | "store">;
+  readonly #onFault: (error: unknown) => void;
   readonly #leases = new Set<Lease>();
   #cancel: (() => void) | null = null;
 
-  constructor(ports: Pick<Ports, "clock" | "random" | "emit" | "store">) {
+  constructor(ports: Pick<Ports, "clock" | "random" | "emit" | "store">, onFault: (error: unknown) => void) {
     this.#ports = ports;
+    this.#onFault = onFault;
   }
 
   /** How many messages are ours, or are still to be told of. */
@@ -30,7 +35,11 @@ export class Leases {
       queue,
       message,
       endingMs: planned.limits.graceMs,
-      onLost: (why) => this.#lost(active, why),
+      onMissed: () => this.#count((tallies) => tallies.beatMissed(queue.name)),
+      onLost: (why) => {
+        this.#count((tallies) => tallies.leaseLost(queue.name));
+        this.#lost(active, why);
+      },
       onOver: () => active.kill(),
       onLast: () => void (active.isSuspended && active.end("stop")),
     });
@@ -43,6 +52,11 @@ export class Leases {
     const { job } = active.started;
     this.#ports.emit({ type: "lease lost", job: job.id, attempt: job.attempts, why });
     active.end("lease lost");
+  }
+
+  #count(how: (tallies: Store["tallies"]) => void): void {
+    const { store } = this.#ports;
+    store.write(() => how(store.tallies), COUNT_WITHIN_MS).catch(this.#onFault);
   }
 
   /** Its queue has been told, or cannot be. */

@@ -21,6 +21,8 @@ export interface PollingOptions {
   readonly poll: (queue: RemoteQueue, max: number, waitSeconds: number) => Promise<number>;
   /** A poll has ended. */
   readonly ended: (started: number) => void;
+  /** A queue has answered. */
+  readonly onAnswered: () => void;
   /** Whoever asks is to learn how it stands with a queue; null: well. */
   readonly onHealth: (trouble: string | null) => void;
   /** A queue is out of reach. */
@@ -161,6 +163,7 @@ export class Polling {
     const { queue } = poller;
     poller.gathering.answered(started, max, this.#options.ports.clock.monotonic() - begun);
     this.#healed(poller);
+    this.#options.onAnswered();
     const wasEmpty = poller.isEmpty === true;
     // A queue that was empty has saved up nothing.
     if (!hasWork(poller)) poller.share = Math.max(poller.share, this.#leastShare());

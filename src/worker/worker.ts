@@ -40,8 +40,8 @@ export class Worker {
     this.#ports = ports;
     this.#slots = new Slots(ports.store.location.worker(settings.id), ports.processes);
     this.#wake = new Wake(ports.clock);
-    this.#leases = new Leases(ports);
     this.#stop = new Stop(ports.clock, settings.stopBudgetMs, this.#wake.call);
+    this.#leases = new Leases(ports, this.#stop.fault);
     this.#goal = new GoalWatch(settings.goal, ports, this.#wake.call);
     const planner = (this.#planner = new Planner(settings.definitions, settings.environment));
     const exitHandlers = (this.#exitHandlers = new ExitHandlers(ports, settings.host, this.#stop));

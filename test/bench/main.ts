@@ -11,12 +11,13 @@ import { latency } from "./rows/latency.ts";
 import { million } from "./rows/million.ts";
 import { output } from "./rows/output.ts";
 import { run } from "./rows/run.ts";
+import { service } from "./rows/service.ts";
 import { sqs } from "./rows/sqs.ts";
 import { start } from "./rows/start.ts";
 import { throughput } from "./rows/throughput.ts";
 import { Surroundings, type Row } from "./surroundings.ts";
 
-const ROWS: readonly Row[] = [throughput, claim, latency, start, run, containment, million, output, idle, sqs];
+const ROWS: readonly Row[] = [throughput, claim, latency, start, run, containment, million, output, idle, sqs, service];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { runtime } from "../../src/runtime/index.ts";
 import { eventually, within } from "../support/eventually.ts";
 import { existing } from "../support/temporary.ts";
-import { forEachForm } from "./forms.ts";
+import { forEachForm, scaled } from "./forms.ts";
 import type { Place } from "./place.ts";
 import { idOf, placeWithDefinitions, Serving, valueOf } from "./serving.ts";
 
-const JUNK_REQUESTS = 2000;
+const JUNK_REQUESTS = { whole: 20_000, part: 2000 };
 
 forEachForm("what the service withstands", (form) => {
   let place: Place;
@@ -157,7 +157,8 @@ forEachForm("what the service withstands", (form) => {
     const job = await at.make("echo");
     const random = seeded(20_261_122);
     const counts = new Map<number, number>();
-    for (let sent = 0; sent < JUNK_REQUESTS; sent += 20) {
+    const most = scaled(form, JUNK_REQUESTS.whole, JUNK_REQUESTS.part);
+    for (let sent = 0; sent < most; sent += 20) {
       const replies = await Promise.all(
         Array.from({ length: 20 }, () => fetch(...junkRequest(random, at.base, idOf(job)))),
       );

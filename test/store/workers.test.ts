@@ -15,6 +15,7 @@ const row = (id: string): WorkerRow => ({
   version: "1",
   concurrency: 1,
   trouble: null,
+  polledAt: null,
 });
 
 /** Two workers; the first has a job. */

@@ -76,7 +76,7 @@ async function orphaned(exit: TreeExit | null) {
     wake: () => {},
     stop,
     exitHandlers: new ExitHandlers(ports, { ...PLACE, name: "here" }, stop),
-    leases: new Leases(ports),
+    leases: new Leases(ports, stop.fault),
     endsOutliving: false,
   });
   const { tree, asked } = outlivedTree(exit);

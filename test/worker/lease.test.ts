@@ -90,7 +90,9 @@ class Held {
   constructor(terms = TERMS, random: () => number = () => 0) {
     const { clock } = this;
     this.queue = new ToldQueue(clock, { terms });
-    this.leases = new Leases({ clock, random, emit: (event) => this.events.push(event), store: at.store });
+    this.leases = new Leases({ clock, random, emit: (event) => this.events.push(event), store: at.store }, (fault) => {
+      throw fault;
+    });
     const message = messageAt(clock.boottime() + terms.visibilityMs);
     this.active = new ActiveJob(
       {

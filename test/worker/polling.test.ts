@@ -97,6 +97,7 @@ class World {
       takesNoMore: () => false,
       poll: (queue, max, waitSeconds) => this.#poll(queue, max, waitSeconds),
       ended: () => queueMicrotask(this.go),
+      onAnswered: () => {},
       onHealth: (trouble) => this.health.push(trouble),
       onUnreachable: (error) => this.unreachable.push(error),
       onFault: (error) => {

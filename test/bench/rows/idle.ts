@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cpuMilliseconds } from "../../support/processor-time.ts";
 import type { Line } from "../line.ts";
 import { LiveWorker } from "../live-worker.ts";
 import type { Row } from "../surroundings.ts";
@@ -50,15 +51,6 @@ function memoryLine([ours = 0, yardstick = 0]: readonly number[]): Line {
 const percent = (value: number): string => `${value.toFixed(3)} %`;
 
 const mebibytes = (value: number): string => `${value.toFixed(1)} MiB`;
-
-/** Of all its threads; the ticks of /proc/PID/stat are too coarse to show a thousandth of a second. */
-function cpuMilliseconds(pid: number): number {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  const nanoseconds = threads.map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
-  );
-  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e6;
-}
 
 /** Its own memory, and its share of what it has in common with others. */
 function proportionalMebibytes(pid: number): number {

@@ -1,6 +1,7 @@
+import { metricsText } from "../../../src/service/metrics.ts";
 import { SqliteQueue } from "../../../src/queue/sqlite.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { newJob, temporaryStore, type TemporaryStore } from "../../support/temporary.ts";
+import { newJob, temporaryStore } from "../../support/temporary.ts";
 import { claim, finish } from "../cycle.ts";
 import { microseconds } from "../line.ts";
 import { inTurn, median, timed } from "../statistics.ts";
@@ -18,8 +19,8 @@ export const million: Row = {
     const many = at.quick ? 200_000 : 1_000_000;
     using large = temporaryStore();
     using small = temporaryStore();
-    await fill(large, many);
-    await fill(small, FEW);
+    await fill(large.store, many);
+    await fill(small.store, FEW);
     const rounds = at.quick ? 500 : 3000;
     for (const [name, act] of Object.entries(ACTS)) {
       const [ours = [], yardstick = []] = await inTurn(
@@ -55,13 +56,14 @@ const ACTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
   "page of list, one phase": (store) =>
     timed(() => store.jobs.list({ phases: ["COMPLETED"], after: null, owner: null, last: 50 })),
   submit: (store) => timed(() => submitOne(store)),
+  "numbers for Prometheus": (store) => timed(() => metricsText({ store, isAlive: () => true, now: Date.now() })),
 };
 
 const submitOne = (store: Store): Promise<string[]> =>
   store.write(() => store.submission.submit([newJob()], Date.now()));
 
 /** Jobs as a worker leaves them; the statements below write what it would write. */
-async function fill({ store }: TemporaryStore, jobs: number): Promise<void> {
+export async function fill(store: Store, jobs: number): Promise<void> {
   await submitOne(store);
   const { database } = store;
   for (let first = 1; first < jobs; first += ROWS_A_TRANSACTION) {
