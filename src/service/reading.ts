@@ -62,7 +62,8 @@ function existing(job: Job | undefined): Job {
 }
 
 function documentOf({ store, clock }: Exchange, job: Job, url: string): string {
-  return jobXml({ ...readFacts(store, job, quoteOf(store, job, clock.now())), listed: listResults(store, job), url });
+  const facts = readFacts(store, job, quoteOf(store, job, clock.now()));
+  return jobXml({ ...facts, listed: listResults(store, job, facts.results), url });
 }
 
 type Read = (exchange: Exchange, target: ListedJob) => Response;

@@ -112,7 +112,8 @@ export function jobDocument(facts: JobFacts) {
   };
 }
 
-function jobInfo({ job, inputs, attempts, waitsFor, workerTrouble }: JobFacts) {
+/** What UWS leaves to the service to tell. */
+export function jobInfo({ job, inputs, attempts, waitsFor, workerTrouble }: JobFacts) {
   const last = attempts.at(-1);
   return {
     attempts: attempts.map(attemptDocument),

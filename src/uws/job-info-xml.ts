@@ -1,4 +1,4 @@
-import { jobDocument, type JobFacts } from "./document.ts";
+import { jobInfo, type JobFacts } from "./document.ts";
 import { element, type Markup } from "./xml.ts";
 
 const NAMESPACE = { "xmlns:reeve": "urn:reeve:job-info" };
@@ -18,7 +18,7 @@ const UNTOLD: ReadonlySet<string> = new Set([
 
 /** What `--json` has in its `jobInfo`, under the same names. What is not known, or not so, is left out. */
 export function jobInfoMarkup(facts: JobFacts): Markup | null {
-  const { attempts, ...others } = jobDocument(facts).jobInfo;
+  const { attempts, ...others } = jobInfo(facts);
   const parts = childrenOf({ ...others, attempt: attempts });
   return parts.length === 0 ? null : element("uws:jobInfo", NAMESPACE, ...parts);
 }

@@ -20,14 +20,15 @@ const STREAMS: readonly Stream[] = ["stdout", "stderr", "log"];
 const STREAM_TYPE = "text/plain";
 
 /** What the last attempt gave, then what it wrote, where that is anything: clients without a choice take the first. */
-export function listResults(store: Store, job: Job): ListedResult[] {
+export function listResults(
+  store: Store,
+  job: Job,
+  named: readonly ListedResult[] = store.outputs.listed(job.seq),
+): ListedResult[] {
   if (job.attempts === 0) return [];
   const kept = store.outputs.kept(job.seq, job.attempts);
   const streams = STREAMS.flatMap((stream) => kept.filter((one) => one.stream === stream));
-  return [
-    ...store.outputs.listed(job.seq),
-    ...streams.map(({ stream, size }) => ({ id: stream, type: STREAM_TYPE, size })),
-  ];
+  return [...named, ...streams.map(({ stream, size }) => ({ id: stream, type: STREAM_TYPE, size }))];
 }
 
 /** The result of that id, or what the job wrote under that name; undefined: there is none. */
