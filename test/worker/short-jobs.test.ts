@@ -55,7 +55,7 @@ class Bench {
         return new Promise((resolve) => this.#answers.push(resolve));
       },
       ended: () => this.go(),
-      onAnswered: unused,
+      onAnswered: () => {},
       onHealth: unused,
       onUnreachable: unused,
       onFault: unused,
