@@ -35,7 +35,11 @@ forEachForm("pyvo", (form) => {
     await using place = new Place(form);
     place.write("reeve.toml", DEFINITIONS);
     const at = await Serving.start(place, ["--concurrency", "2"]);
-    const done = await within("pyvo is done", place.startProgram([PYTHON, SCRIPT, at.base]).ended, PATIENCE_MS);
+    const done = await within(
+      "pyvo is done",
+      place.startProgram([PYTHON, "-W", "ignore", SCRIPT, at.base]).ended,
+      PATIENCE_MS,
+    );
     expect(describeDone(["pyvo"], done)).toContain("done\n");
     expect(done.code).toBe(0);
     expect(at.running.log().filter(({ event }) => event === "request failed")).toEqual([]);
