@@ -1,11 +1,15 @@
 import { isoTime } from "../uws/document.ts";
 import { textAnswer } from "./answers.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
+import { hasList } from "./owners.ts";
 import type { Exchange } from "./ports.ts";
+import { notFound } from "./refusal.ts";
 
-/** What Prometheus reads. */
-export const answerMetrics = ({ store, isAlive, clock }: Exchange): Response =>
-  textAnswer(metricsText({ store, isAlive, now: clock.now() }), 200, { "Content-Type": METRICS_TYPE });
+/** What Prometheus reads; not for those who are nobody in particular, who would see how much others do. */
+export function answerMetrics({ store, isAlive, clock, caller }: Exchange): Response {
+  if (!hasList(caller)) throw notFound();
+  return textAnswer(metricsText({ store, isAlive, now: clock.now() }), 200, { "Content-Type": METRICS_TYPE });
+}
 
 /** Whether jobs can be made, and are run: 200, or 503 with what is wrong. */
 export async function answerHealth(exchange: Exchange): Promise<Response> {
