@@ -163,19 +163,37 @@ function queueLength({ jobs, now }: Activity): Html {
     );
   });
   const label = `At most ${counted(Math.max(...bins), "job")} waited at once`;
-  return frame(PLOT, label, levels([[20, most.toLocaleString("en")]]), columns);
+  const levels = [{ y: 20, text: most.toLocaleString("en") }];
+  return frame(PLOT, label, lines(levels), columns, names(levels));
 }
 
-const levels = (marks: readonly (readonly [y: number, text: string])[]): Html[] =>
-  marks.map(
-    ([y, text]) =>
-      html`<line class="grid" x1="0" x2="100%" y1="${y}" y2="${y}" /><text class="level" x="2" y="${y - 5}"
-          >${text}</text
-        >`,
-  );
+interface Level {
+  readonly y: number;
+  readonly text: string;
+}
+
+const lines = (levels: readonly Level[]): Html[] =>
+  levels.map(({ y }) => html`<line class="grid" x1="0" x2="100%" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}" />`);
+
+/** Over what is plotted, so that they can be read. */
+const names = (levels: readonly Level[]): Html[] =>
+  levels.map(({ y, text }) => html`<text class="level" x="2" y="${(y - 5).toFixed(1)}">${text}</text>`);
 
 const MOST_DOTS = 600;
-const DECADES = [0.1, 1, 10, 60, 600, 3600, 36_000, 360_000] as const;
+/** Seconds, and what they are called. */
+const DURATIONS = [
+  [0.01, "10 ms"],
+  [0.1, "0.1 s"],
+  [1, "1 s"],
+  [10, "10 s"],
+  [60, "1 min"],
+  [600, "10 min"],
+  [3600, "1 h"],
+  [36_000, "10 h"],
+  [360_000, "100 h"],
+] as const;
+/** Pixels between two of them, for both to be read. */
+const APART = 20;
 
 function durations({ jobs, now, pathOf }: Activity): Html {
   const ended = jobs
@@ -187,9 +205,11 @@ function durations({ jobs, now, pathOf }: Activity): Html {
   const top = Math.max(1, ...seconds) * 1.6;
   const bottom = Math.min(1, ...seconds) / 1.6;
   const height = (value: number): number => PLOT - (Math.log(value / bottom) / Math.log(top / bottom)) * (PLOT - 16);
-  const marks = DECADES.filter((one) => one > bottom && one < top).map(
-    (one) => [height(one), formatDuration(one * 1000)] as const,
-  );
+  const within = DURATIONS.filter(([one]) => one > bottom && one < top).map(([one, text]) => ({
+    y: height(one),
+    text,
+  }));
+  const levels = within.filter(({ y }, index) => index === 0 || (within[index - 1]?.y ?? 0) - y >= APART);
   const dots = ended.map(({ job, at, ms }) => {
     const title = `${job.definition || job.id}: ${job.phase} after ${formatDuration(Math.max(0, ms))}`;
     return html`<a href="${pathOf(job)}" tabindex="-1"
@@ -202,5 +222,5 @@ function durations({ jobs, now, pathOf }: Activity): Html {
       ></a
     >`;
   });
-  return frame(PLOT, `Durations of ${counted(ended.length, "job")}`, levels(marks), dots);
+  return frame(PLOT, `Durations of ${counted(ended.length, "job")}`, lines(levels), dots, names(levels));
 }

@@ -193,15 +193,19 @@ function attempts({ attempts: all, now }: JobPageFacts): Html | null {
   );
 }
 
-const attempt = (one: Attempt, now: number): Html =>
-  html`<tr>
-    <td data-label="No.">${one.number}</td>
-    <td data-label="Began">${timeAndAge(one.startedAt, now)}</td>
-    <td data-label="Took">${took(one.startedAt, one.endedAt, now)}</td>
-    <td data-label="Ended">${endOf(one)}</td>
-    <td data-label="Processor">${processor(one)}</td>
-    <td data-label="Memory">${one.peakBytes === null ? "" : byteSize(one.peakBytes)}</td>
+function attempt(one: Attempt, now: number): Html {
+  const cells: readonly (readonly [string, Part])[] = [
+    ["No.", one.number],
+    ["Began", timeAndAge(one.startedAt, now)],
+    ["Took", took(one.startedAt, one.endedAt, now)],
+    ["Ended", endOf(one)],
+    ["Processor", processor(one)],
+    ["Memory", one.peakBytes === null ? "" : byteSize(one.peakBytes)],
+  ];
+  return html`<tr>
+    ${cells.map(([name, value]) => html`<td data-label="${name}">${value !== "" && html`<span>${value}</span>`}</td>`)}
   </tr>`;
+}
 
 function endOf({ ending, exitCode, signal, cause, detail, endedAt }: Attempt): string {
   if (endedAt === null) return "runs";
