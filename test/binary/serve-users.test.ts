@@ -112,6 +112,18 @@ forEachForm("the users of the service", (form) => {
     expect(await list(ada)).not.toContain(idOf(theirs));
     expect(valueOf(await at.xml(job, { headers: ada }), "ownerId")).toBe("ada");
     expect((await at.get(`${job}/owner`, { headers: ada })).text).toBe("ada");
+    for (const accept of ["text/html", "text/event-stream"]) {
+      const seen = { headers: { ...bob, accept } };
+      for (const address of [job, held]) expect((await at.get(address, seen)).status).toBe(404);
+    }
+    const page = async (path: string, headers: Record<string, string>): Promise<string> =>
+      (await at.get(path, { headers: { ...headers, accept: "text/html" } })).text;
+    expect(await page("/echo", bob)).toContain(idOf(theirs));
+    expect(await page("/echo", ada)).toContain(idOf(job));
+    for (const path of ["/", "/echo"]) {
+      expect(await page(path, bob)).not.toContain(idOf(job));
+      expect(await page(path, ada)).not.toContain(idOf(theirs));
+    }
     // The command line has all of them, and what it makes is nobody's of these.
     expect(await place.ok("list", "--owner", "ada", "--json")).toContain(idOf(job));
     const local = await place.submit("echo", "--hold");
