@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import type { Definition } from "../config/definition.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import type { Parameter } from "../store/job.ts";
+import { letPass } from "../store/uploads.ts";
 import type { Field, Received } from "./form.ts";
 import { forbidden, malformed } from "./refusal.ts";
 import type { ReceivedFile } from "./staging.ts";
@@ -98,8 +99,7 @@ export class Incoming {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     for (const { file } of this.#uploads) renameSync(file.path, this.#pathOf(file));
     if (resources.user === undefined && resources.group === undefined) return;
-    // A job of another user passes through the directories above while it runs, and knows the names.
-    chmodSync(this.#directory, 0o711);
+    letPass(this.#directory);
     for (const { file } of this.#uploads) chmodSync(this.#pathOf(file), 0o644);
   }
 

@@ -4,6 +4,20 @@ import { codeOf } from "../errors.ts";
 import type { Parameter } from "./job.ts";
 import type { StoreLocation } from "./location.ts";
 
+const PASSABLE = 0o711;
+const ANYBODY_PASSES = 0o001;
+/** The uploads of a job, its directory, the shard, and the directory of all jobs. */
+const LEVELS = 4;
+
+/** Has a job of another user reach its uploads: it knows the names, and nobody else can see or guess them. */
+export function letPass(uploads: string): void {
+  let directory = uploads;
+  for (let level = 0; level < LEVELS; level += 1) {
+    chmodSync(directory, PASSABLE);
+    directory = dirname(directory);
+  }
+}
+
 /**
  * Gives a new job the files that came with an old one, as links, so that either can be forgotten without the other. What
  * is gone already is left for the job to miss.
@@ -18,9 +32,9 @@ export function shareUploads(location: StoreLocation, parameters: readonly Param
 function shareUpload(path: string, directory: string): string {
   const target = join(directory, basename(path));
   try {
-    const { mode } = statSync(dirname(path));
+    const isOpen = (statSync(dirname(path)).mode & ANYBODY_PASSES) !== 0;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    chmodSync(directory, mode);
+    if (isOpen) letPass(directory);
     linkSync(path, target);
     return target;
   } catch (error) {

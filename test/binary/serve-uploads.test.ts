@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../support/eventually.ts";
-import { existing } from "../support/temporary.ts";
+import { existing, temporaryDirectory } from "../support/temporary.ts";
+import { IS_ROOT } from "../support/unprivileged.ts";
 import { forEachForm } from "./forms.ts";
 import { Place } from "./place.ts";
 import { idOf, Serving, type Reply } from "./serving.ts";
@@ -176,6 +177,29 @@ forEachForm("what clients upload", (form) => {
     expect((await at.get(`${job}/results/result`)).text).toBe("third");
     expect(files()).toHaveLength(1);
   });
+
+  test.skipIf(!IS_ROOT)(
+    "a job of another user can read what was uploaded, and cannot see what else there is",
+    async () => {
+      using passable = temporaryDirectory();
+      chmodSync(passable.path, 0o711);
+      await using other = new Place(form, passable.of("store"));
+      const script = 'id -un; cat "$1"; ls "$(dirname "$1")" 2>/dev/null || echo unseen';
+      other.write(
+        "reeve.toml",
+        `[jobs.theirs]\ncommand = ["sh", "-c", '''${script}''', "sh", "{param.data}"]\ncwd = "/"
+params.data = { type = "file", required = true }\nlimits = { user = "nobody" }`,
+      );
+      const their = await Serving.start(other, ["--concurrency", "1"]);
+      const body = new FormData();
+      body.append("data", new File(["content\n"], "a"));
+      body.append("PHASE", "RUN");
+      const { headers } = await their.get("/theirs", { method: "POST", body });
+      const job = existing(headers.get("location"));
+      await their.reaches(job, "COMPLETED", "ERROR");
+      expect((await their.get(`${job}/results/log`)).text).toBe("nobody\ncontent\nunseen\n");
+    },
+  );
 
   test("what is too long for a document, or cannot be in one, is there by reference", async () => {
     for (const note of ["é".repeat(50_001), "a\u0001b"]) {
