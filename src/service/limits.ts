@@ -16,7 +16,7 @@ export interface ServiceLimits {
   readonly waitMs: number;
   /** Requests that wait at once. */
   readonly waiters: number;
-  /** The same of one owner. */
+  /** The same of one owner; so many pages may be looked at by one, too. */
   readonly waitersPerOwner: number;
   /** Pages that are kept true at once. */
   readonly livePages: number;
@@ -38,7 +38,7 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = {
   jobsPerOwner: 1000,
   waitMs: 60_000,
   waiters: 2000,
-  waitersPerOwner: 200,
+  waitersPerOwner: 100,
   livePages: 200,
   soonestDestructionMs: 60_000,
   latestDestructionMs: 366 * DAY_MS,

@@ -19,6 +19,7 @@ export interface Shown {
 export type Look = () => Shown | null;
 
 interface Listener {
+  readonly owner: string | null;
   /** False: it does not keep up, and is to be given the next one. */
   send(event: string): boolean;
   close(): void;
@@ -62,13 +63,19 @@ export class LivePages {
     return this.#ended || this.#count >= this.#options.most;
   }
 
+  /** How many pages an owner looks at. */
+  countOf(owner: string): number {
+    const all = [...this.#channels.values()].flatMap(({ listeners }) => [...listeners]);
+    return all.filter((listener) => listener.owner === owner).length;
+  }
+
   /** The events of a page; who has the same `key` sees the same. It ends with `signal`, and with the page. */
-  open(key: string, look: Look, signal: AbortSignal): ReadableStream<Uint8Array> {
+  open(key: string, look: Look, signal: AbortSignal, owner: string | null = null): ReadableStream<Uint8Array> {
     let leave: (() => void) | null = null;
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          leave = this.#join(key, look, listenerOf(controller));
+          leave = this.#join(key, look, listenerOf(controller, owner));
           signal.addEventListener("abort", () => leave?.());
           if (signal.aborted) leave();
         },
@@ -167,9 +174,10 @@ const pageEvent = ({ text }: Shown): string => `event: page\ndata: ${text.split(
 
 const encoder = new TextEncoder();
 
-function listenerOf(controller: ReadableStreamDefaultController<Uint8Array>): Listener {
+function listenerOf(controller: ReadableStreamDefaultController<Uint8Array>, owner: string | null): Listener {
   let isOpen = true;
   return {
+    owner,
     send(event) {
       if (!isOpen || (controller.desiredSize ?? 0) <= 0) return false;
       controller.enqueue(encoder.encode(event));

@@ -2,7 +2,7 @@ import { assetCalled } from "../page/assets.ts";
 import { documentOf, refusalPage } from "../page/layout.ts";
 import { mannerOf } from "./negotiation.ts";
 import type { Exchange, ListedJob } from "./ports.ts";
-import { busy, notFound, type Refusal } from "./refusal.ts";
+import { busy, notFound, RETRY_SECONDS, tooMany, type Refusal } from "./refusal.ts";
 import { viewIndex, viewJob, viewJobAgain, viewList, type View } from "./views.ts";
 
 const PAGE_HEADERS = {
@@ -45,8 +45,12 @@ export const shownIndex = shown(viewIndex, viewIndex);
 export const shownList = shown(viewList, viewList);
 export const shownJob = shown<[ListedJob]>(viewJob, viewJobAgain);
 
-function eventsAnswer({ views, base, request, caller }: Exchange, look: () => View | null): Response {
+function eventsAnswer({ views, base, request, caller, limits }: Exchange, look: () => View | null): Response {
   if (views.live.isFull) throw busy("Too many pages are being looked at.");
+  const { owner } = caller;
+  if (owner !== null && views.live.countOf(owner) >= limits.waitersPerOwner) {
+    throw tooMany("You look at too many pages.", RETRY_SECONDS);
+  }
   // Who may see something else does not get the same.
   const key = JSON.stringify([base, request.url, caller]);
   const look2 = (): { text: string; moves: boolean } | null => {
@@ -54,7 +58,7 @@ function eventsAnswer({ views, base, request, caller }: Exchange, look: () => Vi
     return view && { text: view.live.html, moves: view.moves };
   };
   const headers = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no", Vary: "Accept" };
-  return new Response(views.live.open(key, look2, request.signal), { headers });
+  return new Response(views.live.open(key, look2, request.signal, owner), { headers });
 }
 
 /** Why something is not answered as asked, for those who look at pages. */

@@ -216,6 +216,10 @@ body_timeout = "400ms"
       return reply.status === 429 && reply;
     });
     expect(Number(next.headers.get("retry-after"))).toBeGreaterThan(0);
+    const events = { headers: { ...bob, accept: "text/event-stream" }, signal: waiting.signal };
+    const looking = await fetch(job, events);
+    expect([looking.status, (await fetch(job, events)).status]).toEqual([200, 429]);
+    await looking.body?.cancel();
     expect((await at.post(`${job}/phase`, { PHASE: "ABORT" }, bob)).status).toBe(303);
     expect(await waits).toMatchObject({ status: 200 });
     expect((await at.post("/echo", {}, bob)).status).toBe(303);
