@@ -6,7 +6,7 @@ import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml, shownOwner } 
 import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";
-import { jobsStream } from "./jobs-stream.ts";
+import { jobsDocument } from "./jobs-document.ts";
 import { answerUpload } from "./result.ts";
 import { hasList } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
@@ -18,7 +18,8 @@ export function answerList({ store, query, caller }: Exchange, { definition, url
   if ("problem" in filters) throw malformed(filters.problem);
   if (!hasList(caller)) return xmlAnswer(jobsFrame.start + jobsFrame.end);
   const { owner } = caller;
-  return xmlStream(jobsStream(store, { ...filters, owner, definition: definition?.name ?? null }, url));
+  const document = jobsDocument(store, { ...filters, owner, definition: definition?.name ?? null }, url);
+  return typeof document === "string" ? xmlAnswer(document) : xmlStream(document);
 }
 
 /** UWS 1.1, section 2.2.1.3: only in these phases is a change waited for. */
@@ -61,9 +62,12 @@ function existing(job: Job | undefined): Job {
   throw notFound();
 }
 
+/** What is read of it beside its row is of one moment. */
 function documentOf({ store, clock }: Exchange, job: Job, url: string): string {
-  const facts = readFacts(store, job, quoteOf(store, job, clock.now()));
-  return jobXml({ ...facts, listed: listResults(store, job, facts.results), url });
+  return store.atOnce(() => {
+    const facts = readFacts(store, job, quoteOf(store, job, clock.now()));
+    return jobXml({ ...facts, listed: listResults(store, job, facts.results), url });
+  });
 }
 
 type Read = (exchange: Exchange, target: ListedJob) => Response;

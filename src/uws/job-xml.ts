@@ -1,5 +1,6 @@
 import { ANONYMOUS } from "../config/service-settings.ts";
 import type { Job, Parameter } from "../store/job.ts";
+import type { JobRef } from "../store/jobs.ts";
 import { errorSummary, errorTextOf, isoTime, MASK, type ErrorSummary, type JobFacts } from "./document.ts";
 import { jobInfoMarkup } from "./job-info-xml.ts";
 import type { ListedResult } from "./results.ts";
@@ -111,7 +112,7 @@ export const resultsXml = (results: readonly ListedResult[], url: string): strin
 export const jobsFrame = xmlFrame("uws:jobs", { ...NAMESPACES, ...VERSION });
 
 /** A job as an entry of a list; `url` is the list's. */
-export function jobrefXml(job: Job, url: string): string {
+export function jobrefXml(job: JobRef, url: string): string {
   const { id, phase, runId, createdAt } = job;
   const owner = shownOwner(job);
   return element(

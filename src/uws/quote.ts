@@ -1,5 +1,6 @@
 import { stoodStill, type Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
+import type { Phase } from "../store/phases.ts";
 import type { Tallies } from "../store/tallies.ts";
 import type { Workers } from "../store/workers.ts";
 
@@ -12,23 +13,19 @@ export interface Known {
   };
 }
 
+/** Without anybody's doing; of one that is PENDING it is told what would be. */
+const LEADS_TO_AN_END: ReadonlySet<Phase> = new Set(["PENDING", "QUEUED", "EXECUTING"]);
+
 /**
  * When the job is likely to be complete, in milliseconds since 1970, to the second: by how long the last ones of its
  * definition took, and by what is queued before it. Of one that is PENDING: if it were started now. Null: nothing is
  * known that would tell.
  */
 export function quoteOf(store: Known, job: Job, now: number): number | null {
-  const pace = job.definition ? store.tallies.pace(job.definition) : null;
+  if (!job.definition || !LEADS_TO_AN_END.has(job.phase)) return null;
+  const pace = store.tallies.pace(job.definition);
   if (pace === null) return null;
-  switch (job.phase) {
-    case "PENDING":
-    case "QUEUED":
-      return afterWaiting(store, job, pace, now);
-    case "EXECUTING":
-      return whileRunning(store, job, pace, now);
-    default:
-      return null;
-  }
+  return job.phase === "EXECUTING" ? whileRunning(store, job, pace, now) : afterWaiting(store, job, pace, now);
 }
 
 /** Nobody takes it where there is no worker; what waits for other jobs, or for a delivery, nobody can say. */

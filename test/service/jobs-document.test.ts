@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { jobsStream } from "../../src/service/jobs-stream.ts";
+import { jobsDocument } from "../../src/service/jobs-document.ts";
 import type { Filter } from "../../src/store/jobs.ts";
 import { mustBeValid } from "../support/schema.ts";
 import { newJob, temporaryStore } from "../support/temporary.ts";
@@ -15,13 +15,13 @@ test("a list that is longer than a page has every job once, in order, however it
   const all: Filter = { phases: [], after: null, owner: null, last: null, definition: "resize" };
   for (const filter of [all, { ...all, phases: ["QUEUED", "ERROR"] as const }]) {
     for (const last of [null, 1, 499, 500, 501, 1000, JOBS, JOBS + 1]) {
-      const xml = await new Response(jobsStream(at.store, { ...filter, last }, "http://h/resize")).text();
+      const xml = await new Response(jobsDocument(at.store, { ...filter, last }, "http://h/resize")).text();
       mustBeValid(xml);
       const listed = [...xml.matchAll(/<uws:jobref id="([^"]*)"/g)].map(([, id = ""]) => id);
       expect(listed).toEqual(ids.slice(0, last ?? JOBS));
     }
   }
-  const none = await new Response(jobsStream(at.store, { ...all, definition: "other" }, "http://h/other")).text();
+  const none = await new Response(jobsDocument(at.store, { ...all, definition: "other" }, "http://h/other")).text();
   mustBeValid(none);
   expect(none).not.toContain("jobref");
 });
