@@ -24,7 +24,10 @@ export const indexPage = ({ root, url, ...facts }: IndexFacts): Page => ({
   root,
   title: "Services",
   crumbs: [],
-  still: html`<div class="title"><h1>Services</h1></div>`,
+  still: html`<div class="title">
+    <h1>Services</h1>
+    <p class="soft row"><a href="${root}/health">Health</a><a href="${root}/metrics">Numbers</a></p>
+  </div>`,
   live: indexLive(facts),
   command: `curl ${url}/`,
 });

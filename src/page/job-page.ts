@@ -130,7 +130,7 @@ const facts = (rows: readonly (readonly [string, Part])[]): Html =>
     )}
   </dl>`;
 
-function times({ job, attempts: all, waitsFor, now }: JobPageFacts): Html {
+function times({ job, attempts: all, waitsFor, quote, now }: JobPageFacts): Html {
   const limit = durationOf(job);
   const last = all.at(-1);
   const rows: [string, Part][] = [
@@ -138,6 +138,7 @@ function times({ job, attempts: all, waitsFor, now }: JobPageFacts): Html {
     ["Began", timeAndAge(job.startedAt, now)],
     ["Ended", timeAndAge(job.endedAt, now)],
     ["Took", took(job.startedAt, job.endedAt, now)],
+    ["Is likely to end", job.phase === "PENDING" ? null : timeAndAge(quote, now)],
     ["May take", limit === 0 ? "as long as it likes" : formatDuration(limit * 1000)],
     ["Is kept until", timeAndAge(job.destruction, now)],
     ["Owner", job.owner],

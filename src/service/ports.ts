@@ -7,7 +7,8 @@ import type { WorkerRow } from "../store/workers.ts";
 import type { ServiceLimits } from "./limits.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { Sparing } from "./sparing.ts";
-import type { JobTimes, PhaseCount } from "../store/overview.ts";
+import type { JobTimes } from "../store/overview.ts";
+import type { JobCount } from "../store/tallies.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the service works with. */
@@ -53,7 +54,7 @@ export interface LiveJobs {
 /** What pages are made with. */
 export interface Views {
   readonly live: LivePages;
-  readonly counts: Sparing<PhaseCount[]>;
+  readonly counts: Sparing<JobCount[]>;
   readonly activity: Sparing<JobTimes[]>;
 }
 

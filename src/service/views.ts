@@ -6,11 +6,14 @@ import type { Page } from "../page/layout.ts";
 import { listLive, listPage, type Asked, type ListFacts, type Row } from "../page/list-page.ts";
 import type { Job } from "../store/job.ts";
 import type { Filter } from "../store/jobs.ts";
+import { COMMAND_LINE } from "../config/definition.ts";
 import type { Phase } from "../store/phases.ts";
-import type { JobTimes, PhaseCount } from "../store/overview.ts";
+import type { JobTimes } from "../store/overview.ts";
+import type { JobCount } from "../store/tallies.ts";
 import { readFacts } from "../uws/document.ts";
 import { readFilters, valuesOf } from "../uws/filters.ts";
 import { addressOf } from "../uws/job-xml.ts";
+import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { PLAIN_LIST } from "./index-page.ts";
 import { hasList } from "./owners.ts";
@@ -37,19 +40,19 @@ const MOST_PLOTTED = 3000;
 
 export function viewIndex(exchange: Exchange): View {
   const { base, definitions } = exchange;
-  const counts = countsOf(exchange, undefined);
+  const counts = countsOf(exchange);
   const card = (name: string, definition: string, description: string) => ({
     name,
     path: pathOf(addressOf(base, name)),
     description,
-    counts: inPhases(counts.filter((one) => one.definition === definition)),
+    counts: inPhases(counts, definition),
   });
   const facts: IndexFacts = {
     root: rootOf(base),
     url: base,
     lists: [
       ...[...definitions.values()].map(({ name, description = "" }) => card(name, name, description)),
-      card(PLAIN_LIST, "", "Jobs without a definition, made on the command line."),
+      card(PLAIN_LIST, COMMAND_LINE, "Jobs without a definition, made on the command line."),
     ],
     activity: activityOf(exchange, undefined),
   };
@@ -64,14 +67,16 @@ type Of = Filter["definition"];
 const keyOf = (exchange: Exchange, definition: Of): string =>
   JSON.stringify([ownerOf(exchange), definition ?? "", definition === undefined]);
 
-function countsOf(exchange: Exchange, definition: Of): PhaseCount[] {
-  if (!hasList(exchange.caller)) return [];
-  const which = { owner: ownerOf(exchange), ...(definition !== undefined && { definition }) };
-  return exchange.views.counts.get(keyOf(exchange, definition), () => exchange.store.overview.counts(which));
+/** How many jobs the caller may see, by definition and phase. */
+function countsOf({ caller, store, views }: Exchange): readonly JobCount[] {
+  if (!hasList(caller)) return [];
+  const { owner } = caller;
+  const counts = owner === null ? store.tallies.jobs() : views.counts.get(owner, () => store.overview.counts(owner));
+  return counts.filter(({ phase, jobs }) => jobs > 0 && phase !== "ARCHIVED");
 }
 
-const inPhases = (counts: readonly PhaseCount[]): Map<Phase, number> =>
-  new Map(counts.map(({ phase, jobs }) => [phase, jobs]));
+const inPhases = (counts: readonly JobCount[], definition: string): Map<Phase, number> =>
+  new Map(counts.filter((one) => one.definition === definition).map(({ phase, jobs }) => [phase, jobs]));
 
 function activityOf(exchange: Exchange, definition: Of): Activity {
   const { clock, base, definitions, views, store } = exchange;
@@ -113,7 +118,7 @@ export function viewList(exchange: Exchange, list: List): View {
     asked,
     problem,
     rows: jobs.flatMap((job) => rowOf(exchange, job, url)),
-    counts: inPhases(countsOf(exchange, of)),
+    counts: inPhases(countsOf(exchange), of ?? COMMAND_LINE),
     isShown: hasList(exchange.caller),
     activity: { ...activityOf(exchange, of), now: clock.now() },
   };
@@ -140,7 +145,7 @@ const TAIL_LINES = 200;
 export function viewJob(exchange: Exchange, { list, job, url }: ListedJob): View {
   const { store, live, base, clock } = exchange;
   const facts: JobPageFacts = {
-    ...readFacts(store, job),
+    ...readFacts(store, job, quoteOf(store, job, clock.now())),
     listed: listResults(store, job),
     url,
     root: rootOf(base),
