@@ -148,4 +148,23 @@ forEachForm("the pages", (form) => {
     expect(seen).toContain("event: gone");
     hangUp.abort();
   });
+
+  test("show to those who do not say who they are the job whose address they have, and no list", async () => {
+    await using own = placeWithDefinitions(form);
+    own.write("reeve.toml", `${own.read("reeve.toml")}\n[service]\nanonymous = true\n`);
+    const open = await Serving.start(own);
+    const job = await open.make("echo", { text: "of somebody" });
+    const shown = await open.get(job, { headers: BROWSER });
+    expect([shown.status, shown.text.includes("of somebody")]).toEqual([200, true]);
+    for (const path of ["/", "/echo", "/echo?PHASE=PENDING"]) {
+      const { status, text } = await open.get(path, { headers: BROWSER });
+      expect([path, status, text.includes(idOf(job)), /\b1 (?:job|pending)/.test(text)]).toEqual([
+        path,
+        200,
+        false,
+        false,
+      ]);
+    }
+    expect((await open.get("/echo", { headers: BROWSER })).text).toContain("keep the address of yours");
+  });
 });
