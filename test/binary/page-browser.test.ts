@@ -59,7 +59,10 @@ async function begin(): Promise<At> {
   place.write("reeve.toml", DEFINITIONS);
   const at = await Serving.start(place, ["--concurrency", "2"]);
   // A sandbox within a container is not to be had, and the pages are our own.
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
   return { place, at, browser, [Symbol.dispose]: () => {} };
 }
 
@@ -179,6 +182,7 @@ test("without a script it can be read, and a job made and steered", async () => 
   const { page, complaints } = looking;
   await page.goto(`${at.base}/sleep`);
   await page.click("summary:has-text('New job')");
+  await picture(page, "form-phone");
   await page.fill("[name=RUNID]", "by hand");
   await page.click("button:has-text('Only make it')");
   expect(await phaseOf(page)).toBe("PENDING");
