@@ -4,7 +4,7 @@ import { withExistingStore, type Context } from "./context.ts";
 import { eachOf } from "./each.ts";
 import type { Invocation } from "./invocation.ts";
 import { printLine, remark } from "./streams.ts";
-import { waitForEnd } from "./waiting.ts";
+import { waitForEnd } from "../store/waiting.ts";
 
 /** `reeve abort`: ends jobs for good, and waits until they have ended. */
 export async function run({ args, options }: Invocation): Promise<number> {

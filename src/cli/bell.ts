@@ -1,5 +1,5 @@
 import type { Store } from "../store/store.ts";
-import { onChange } from "./waiting.ts";
+import { onChange } from "../store/waiting.ts";
 
 /** Remembers a change of the store until somebody waits for one, so that none is missed between looks. */
 export class Bell {

@@ -13,7 +13,7 @@ import { printJsonList } from "./render/json.ts";
 import { screenOf, table } from "./render/table.ts";
 import { safe } from "./render/text.ts";
 import { removeJobs } from "./removing.ts";
-import { retryJob } from "./retrying.ts";
+import { retryJob } from "../store/retrying.ts";
 import { showJob } from "./show.ts";
 import { print, printLine, remark } from "./streams.ts";
 

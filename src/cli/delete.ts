@@ -5,7 +5,7 @@ import { eachOf } from "./each.ts";
 import type { Invocation } from "./invocation.ts";
 import { removeJobs } from "./removing.ts";
 import { printLine } from "./streams.ts";
-import { waitForEnd } from "./waiting.ts";
+import { waitForEnd } from "../store/waiting.ts";
 
 /** `reeve delete`: forgets jobs, and aborts those that run before that. */
 export async function run({ args, options }: Invocation): Promise<number> {

@@ -18,7 +18,7 @@ import type { Invocation, Options } from "./invocation.ts";
 import { chosenQueue } from "./queues.ts";
 import { printJson } from "./render/json.ts";
 import { screenOf } from "./render/table.ts";
-import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
+import { dieBy, exitCodeOf, StopSignals } from "../process/stop-signals.ts";
 import { print, remark } from "./streams.ts";
 
 /** `reeve doctor`: what is in force here, what is wrong, and, with `--prove`, what can be killed. */

@@ -10,7 +10,7 @@ import type { Context } from "./context.ts";
 import { livingWorkers, takingWorkers } from "./living-workers.ts";
 import { counted } from "./render/text.ts";
 import { timeAndAge } from "./render/times.ts";
-import { commandForLetter } from "./retrying.ts";
+import { commandForLetter } from "../store/retrying.ts";
 
 /** What can be said of a job's fate. */
 export interface Explanation {

@@ -18,7 +18,7 @@ import { remarkOn, wayOut, type CommandEnd, type WayOut } from "./foreground-end
 import type { ForwardedSignals, Receiver } from "./forwarded-signals.ts";
 import { LiveOutput } from "./live-output.ts";
 import { safe } from "./render/text.ts";
-import type { StopSignal } from "./stop-signals.ts";
+import type { StopSignal } from "../process/stop-signals.ts";
 
 const PLAIN = {
   SIGHUP: "HUP",

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { ignoredSignals, STOPS, type StopSignal } from "./stop-signals.ts";
+import { ignoredSignals, STOPS, type StopSignal } from "../process/stop-signals.ts";
 
 /** Passed on as well, but no reason to end. */
 const OTHERS = ["SIGUSR1", "SIGUSR2", "SIGWINCH"] as const;

@@ -3,7 +3,7 @@ import type { Configuration } from "../config/definition.ts";
 import { DEFAULT_SQS_QUEUE, type SqsQueueDefinition } from "../config/queue-definition.ts";
 import { suggestion } from "../config/wording.ts";
 import { usageError } from "../errors.ts";
-import type { ConnectionSettings, SqsConnection } from "../queue/sqs/connection.ts";
+import type { SqsConnection } from "../queue/sqs/connection.ts";
 import { runtime } from "../runtime/index.ts";
 import type { Options } from "./invocation.ts";
 import { remark } from "./streams.ts";
@@ -42,20 +42,8 @@ export function chosenQueue(
 }
 
 /** Loads the SDK, and makes what is needed to talk to the queue. Whoever asked for it closes it. */
-export async function connectTo(
-  { url, region, endpoint }: SqsQueueDefinition,
-  warn: (what: string) => void = remark,
-  more: Pick<ConnectionSettings, "flushDelayMs"> = {},
-): Promise<SqsConnection> {
-  const { connect } = await import("../queue/sqs/connection.ts");
-  return connect(
-    {
-      ...more,
-      url,
-      environment: process.env,
-      ...(region !== null && { region }),
-      ...(endpoint !== null && { endpoint }),
-    },
-    { runtime, clock: systemClock, random: Math.random, warn },
-  );
+export async function connectTo(definition: SqsQueueDefinition): Promise<SqsConnection> {
+  const { connectTo: connect } = await import("../queue/sqs-connecting.ts");
+  const environment = process.env;
+  return connect(definition, { runtime, clock: systemClock, random: Math.random, environment, warn: remark });
 }

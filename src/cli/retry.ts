@@ -2,7 +2,7 @@ import { withExistingStore } from "./context.ts";
 import { eachOf } from "./each.ts";
 import type { Invocation } from "./invocation.ts";
 import { remarkOnWorkers } from "./living-workers.ts";
-import { retryJob } from "./retrying.ts";
+import { retryJob } from "../store/retrying.ts";
 import { printLine } from "./streams.ts";
 
 /** `reeve retry`: runs ended jobs again, each as a new job whose id it prints. */

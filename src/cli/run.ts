@@ -12,12 +12,13 @@ import { dieAs } from "./dying.ts";
 import type { WayOut } from "./foreground-end.ts";
 import { Foreground } from "./foreground.ts";
 import { ForwardedSignals } from "./forwarded-signals.ts";
-import { newId } from "./ids.ts";
+import { newId } from "../store/new-id.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { isOneStream } from "./live-output.ts";
 import { newJob } from "./submission/build.ts";
 import { requestOf } from "./submission/flags.ts";
-import { thisWorker } from "./this-worker.ts";
+import { thisWorker } from "../worker/this-worker.ts";
+import { VERSION } from "./version.ts";
 
 /** `reeve run`: one command here and now, supervised and recorded. This process ends as the command does. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -68,7 +69,8 @@ const RESERVE_MS = 3000;
 function settingsOf(job: NewJob, { worker, definitions }: Configuration, options: Options): WorkerSettings {
   const graceMs = job.context.kind === "command" && options.has("grace") ? job.context.limits.graceMs : 0;
   return {
-    ...thisWorker(),
+    ...thisWorker(VERSION),
+    environment: process.env,
     concurrency: 1,
     recoveryIntervalMs: worker.recoveryIntervalMs,
     stopBudgetMs: Math.max(worker.stopBudgetMs, graceMs + RESERVE_MS),

@@ -11,13 +11,13 @@ import { removeAbandoned } from "../service/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore, readConfiguration } from "./context.ts";
-import { newId } from "./ids.ts";
+import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
 import { liveJobsOf } from "./serving/live-jobs.ts";
 import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
 import { isAlive, takingWorkers } from "./living-workers.ts";
 import { startWorker } from "./serving/own-worker.ts";
-import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
+import { dieBy, exitCodeOf, StopSignals } from "../process/stop-signals.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:8080";
 /** Milliseconds that answers may take when the server is to stop. */

@@ -2,7 +2,7 @@ import { systemClock } from "../clock.ts";
 import { EXIT, usageError } from "../errors.ts";
 import type { NewJob } from "../store/submission.ts";
 import { readConfiguration, withStore, type Context } from "./context.ts";
-import { newId } from "./ids.ts";
+import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
 import { remarkOnWorkers } from "./living-workers.ts";
 import { chosenQueue } from "./queues.ts";

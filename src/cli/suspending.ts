@@ -6,7 +6,7 @@ import { eachOf } from "./each.ts";
 import type { Invocation } from "./invocation.ts";
 import { withExistingStore } from "./context.ts";
 import { printLine } from "./streams.ts";
-import { waitFor } from "./waiting.ts";
+import { waitFor } from "../store/waiting.ts";
 
 /** What a worker is asked to do with a job that it runs. */
 export interface Request {

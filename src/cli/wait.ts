@@ -8,7 +8,7 @@ import type { Invocation } from "./invocation.ts";
 import { exitCodeOf, WAITED_TOO_LONG } from "./outcome.ts";
 import { printJson } from "./render/json.ts";
 import { remark } from "./streams.ts";
-import { waitForEnd } from "./waiting.ts";
+import { waitForEnd } from "../store/waiting.ts";
 
 /** `reeve wait`: waits until all have ended; exits as the first one did that failed. */
 export async function run({ args, options }: Invocation): Promise<number> {

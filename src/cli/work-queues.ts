@@ -1,17 +1,17 @@
 import { systemClock } from "../clock.ts";
 import { COMMAND_LINE, DEFAULT_LIMITS, type Configuration, type Definition } from "../config/definition.ts";
 import { leaseProblem } from "../config/lease.ts";
-import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import { templateProblems } from "../config/problems.ts";
 import { Router } from "../config/routing.ts";
 import { configurationError, usageError } from "../errors.ts";
 import type { Queue } from "../queue/port.ts";
 import { SqliteQueue } from "../queue/sqlite.ts";
+import { runtime } from "../runtime/index.ts";
 import type { Store } from "../store/store.ts";
-import { newId } from "./ids.ts";
+import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
-import { chosenQueue, connectTo, type ChosenQueue } from "./queues.ts";
+import { chosenQueue, type ChosenQueue } from "./queues.ts";
 import { pairOf } from "./submission/readers.ts";
 import { requestOf } from "./submission/flags.ts";
 
@@ -109,12 +109,6 @@ export interface OpenQueues {
   readonly warn: (what: string) => void;
 }
 
-/** Deletes go ten to a request where so many come within this time; the lease is kept meanwhile. */
-const MOST_FLUSH_DELAY_MS = 1000;
-
-/** A small part of the lease. */
-const flushDelayMs = ({ visibilityMs }: SqsQueueDefinition): number => Math.min(MOST_FLUSH_DELAY_MS, visibilityMs / 30);
-
 /** Makes the queues. What SQS needs is loaded only when one is there. */
 export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues): Promise<Queue[]> {
   return Promise.all(
@@ -123,19 +117,9 @@ export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues):
       const { definitions, commandLine, extra } = plan;
       const named = new Map([...definitions].filter(([name]) => name !== COMMAND_LINE));
       const router = new Router({ definitions: named, commandLine, job: definition.job, extra });
-      const { SqsQueue } = await import("../queue/sqs-queue.ts");
-      const connection = await connectTo(definition, warn, { flushDelayMs: flushDelayMs(definition) });
-      return new SqsQueue({
-        connection,
-        definition,
-        store,
-        router,
-        definitions,
-        worker,
-        clock: systemClock,
-        newId,
-        warn,
-      });
+      const { openSqsQueue } = await import("../queue/sqs-opening.ts");
+      const around = { clock: systemClock, runtime, random: Math.random, environment: process.env, newId, warn };
+      return openSqsQueue(definition, { ...around, store, router, definitions, worker });
     }),
   );
 }

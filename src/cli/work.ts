@@ -18,9 +18,10 @@ import { isAlive } from "./living-workers.ts";
 import { MetricsFile } from "./metrics-file.ts";
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
-import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
-import { thisWorker } from "./this-worker.ts";
+import { dieBy, exitCodeOf, StopSignals } from "../process/stop-signals.ts";
+import { thisWorker } from "../worker/this-worker.ts";
 import { openQueues, planWork, type WorkPlan } from "./work-queues.ts";
+import { VERSION } from "./version.ts";
 
 /** `reeve work`: runs what is queued, and ends by the signal that stopped it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -108,7 +109,8 @@ export function makeWorker(
 export function settingsOf(options: Options, configuration: Configuration, goal: Goal): WorkerSettings {
   const { worker, definitions } = configuration;
   return {
-    ...thisWorker(),
+    ...thisWorker(VERSION),
+    environment: process.env,
     concurrency: options.integer("concurrency", 1) ?? worker.concurrency ?? availableParallelism(),
     recoveryIntervalMs: worker.recoveryIntervalMs,
     stopBudgetMs: worker.stopBudgetMs,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { bytesSource, tailOffset } from "../../src/store/byte-source.ts";
-import { newId } from "../../src/cli/ids.ts";
+import { newId } from "../../src/store/new-id.ts";
 import { exitCodeOf } from "../../src/cli/outcome.ts";
 import { mayColour } from "../../src/cli/render/colour.ts";
 import { pairs, table, type Screen } from "../../src/cli/render/table.ts";

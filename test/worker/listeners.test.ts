@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { StopSignals } from "../../src/cli/stop-signals.ts";
+import { StopSignals } from "../../src/process/stop-signals.ts";
 import { systemClock } from "../../src/clock.ts";
 import { ProcessManager } from "../../src/process/manager.ts";
 import { bootId, pidNamespace } from "../../src/process/proc.ts";

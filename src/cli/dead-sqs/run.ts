@@ -5,7 +5,7 @@ import { EXIT, unreachable, usageError } from "../../errors.ts";
 import type { Options } from "../invocation.ts";
 import type { ChosenQueue } from "../queues.ts";
 import { counted } from "../render/text.ts";
-import { dieBy, exitCodeOf, listenForStop } from "../stop-signals.ts";
+import { dieBy, exitCodeOf, listenForStop } from "../../process/stop-signals.ts";
 import { remark } from "../streams.ts";
 import { choiceOf, filterOf, type Choice } from "./choice.ts";
 import type { Letter } from "./letter.ts";

@@ -3,10 +3,17 @@ import { constants } from "node:os";
 import { systemClock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import { runtime } from "../runtime/index.ts";
-import type { Worker } from "../worker/worker.ts";
 
 export const STOPS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGABRT"] as const;
 export type StopSignal = (typeof STOPS)[number];
+
+/** Whom the signals are for. */
+export interface Stoppable {
+  stop(why: string): void;
+  /** What runs may end; nothing more is begun. */
+  finish(why: string): void;
+  standStill(wanted: boolean): void;
+}
 
 /**
  * The signals to the worker. Handlers only note and wake. A signal that was ignored when we were started stays
@@ -14,7 +21,7 @@ export type StopSignal = (typeof STOPS)[number];
  */
 export class StopSignals {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
-  #worker: Pick<Worker, "stop" | "finish" | "standStill"> | null = null;
+  #worker: Stoppable | null = null;
   #stoppedBy: StopSignal | null = null;
   /** Asked, perhaps before there was anybody to be told. */
   #finishes = false;
@@ -47,7 +54,7 @@ export class StopSignals {
   }
 
   /** Whom they are for from now on. */
-  direct(worker: Pick<Worker, "stop" | "finish" | "standStill">): void {
+  direct(worker: Stoppable): void {
     this.#worker = worker;
     if (this.#stoppedBy) worker.stop(this.#stoppedBy);
     if (this.#finishes) worker.finish("SIGUSR1");

@@ -1,11 +1,19 @@
+import type { Clock } from "../clock.ts";
 import { DEFAULT_LIMITS } from "../config/definition.ts";
 import { EXIT, ReeveError } from "../errors.ts";
-import type { Context, Inputs, Job } from "../store/job.ts";
-import { isFinal } from "../store/phases.ts";
-import type { NewJob } from "../store/submission.ts";
-import { shareUploads, unshareUploads } from "../store/uploads.ts";
-import type { Context as Surroundings } from "./context.ts";
-import { newId } from "./ids.ts";
+import type { Context, Inputs, Job } from "./job.ts";
+import { newId } from "./new-id.ts";
+import { isFinal } from "./phases.ts";
+import type { Store } from "./store.ts";
+import type { NewJob } from "./submission.ts";
+import { shareUploads, unshareUploads } from "./uploads.ts";
+
+/** Who asks for it, and where. */
+export interface Asking {
+  readonly store: Store;
+  readonly clock: Pick<Clock, "now">;
+  readonly by: string;
+}
 
 /**
  * Makes a new job of one that has ended, which asks for the same.
@@ -13,7 +21,7 @@ import { newId } from "./ids.ts";
  * @returns its id.
  * @throws ReeveError (usage) for a job that has not ended.
  */
-export async function retryJob({ store, clock, by }: Surroundings, seq: number): Promise<string> {
+export async function retryJob({ store, clock, by }: Asking, seq: number): Promise<string> {
   const id = newId();
   const given = store.jobs.bySeq(seq) ? store.jobs.inputs(seq).parameters : [];
   const parameters = shareUploads(store.location, given, id);

@@ -1,6 +1,6 @@
-import type { Job } from "../store/job.ts";
-import { isFinal } from "../store/phases.ts";
-import type { Store } from "../store/store.ts";
+import type { Job } from "./job.ts";
+import { isFinal } from "./phases.ts";
+import type { Store } from "./store.ts";
 
 /** Looks of its own, should a ring of the store be lost. */
 const SLOW_LOOK_MS = 2000;
