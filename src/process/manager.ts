@@ -10,6 +10,7 @@ import { MemoryWatch } from "./out-of-memory.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
 import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder, TreeName } from "./port.ts";
 import { recoverAttempt } from "./recovery.ts";
+import { ignoredSignals } from "./stop-signals.ts";
 import { FileSlot, type OwnStreams, type Supervision } from "./supervisor.ts";
 import { terminate } from "./terminate.ts";
 import { signalAll } from "./tree.ts";
@@ -23,18 +24,25 @@ export class ProcessManager implements Processes {
   readonly #running = new Map<RunningTree, TreeName["role"]>();
 
   /**
-   * `own`: which of this process's own streams its jobs are given.
+   * `own`: which of this process's own streams its jobs are given. `mayAdopt`: this process has no children but its
+   * jobs, and adopts what these orphan.
    *
    * @throws ReeveError (configuration) when control groups are asked for by name and cannot be had.
    */
-  constructor(runtime: Runtime, clock: Clock, containment: Containment = "auto", own: OwnStreams = NO_STREAMS) {
+  constructor(
+    runtime: Runtime,
+    clock: Clock,
+    containment: Containment = "auto",
+    own: OwnStreams = NO_STREAMS,
+    mayAdopt = true,
+  ) {
     const libc = runtime.libc();
     // Inherited as ignored, it would take the exit statuses of all children away.
-    if (process.platform === "linux") libc.defaultSignal(SIGCHLD);
+    if (ignoredSignals()(SIGCHLD)) libc.defaultSignal(SIGCHLD);
     this.#supervision = {
       runtime,
       clock,
-      orphans: new Orphans(libc),
+      orphans: new Orphans(libc, mayAdopt),
       ...chooseConfining(containment, runtime),
       isolation: new Isolation(),
       memory: new MemoryWatch(),

@@ -20,13 +20,19 @@ export class Orphans {
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   readonly #children: number | null;
 
-  constructor(libc: Libc) {
+  /** `mayAdopt`: no other part of this program has children, which would be taken for orphans. */
+  constructor(libc: Libc, mayAdopt = true) {
     this.#libc = libc;
     // Who cannot see his children cannot reap them either.
-    const adopting = seesProcesses() && libc.prctl(PR_SET_CHILD_SUBREAPER, 1) === 0;
+    const adopting = mayAdopt && seesProcesses() && libc.prctl(PR_SET_CHILD_SUBREAPER, 1) === 0;
     this.#children = adopting ? openChildren() : null;
     // What was our child before we started anything (`sleep 9 & exec reeve work`) is no orphan of a job.
     for (const pid of this.strangers()) this.joined(pid);
+  }
+
+  /** Whether all orphans come to this process, and can be seen. */
+  get areOurs(): boolean {
+    return this.#children !== null;
   }
 
   /** A main process of a job: its status is the runtime's to ask for. */

@@ -4,6 +4,7 @@ import type { Runtime } from "../runtime/port.ts";
 import { Confinement, type Confining } from "./confinement.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { cookieOf, TREE_VARIABLE } from "./environment.ts";
+import { adoptedByAncestors } from "./hunt.ts";
 import type { Inheritance } from "./inheritance.ts";
 import type { Isolation } from "./isolation.ts";
 import type { Orphans } from "./orphans.ts";
@@ -129,15 +130,16 @@ export class ProcessTree implements RunningTree {
 
   constructor(launch: Launch, place: StartPlace, supervision: Supervision) {
     const { files, record } = place;
+    const { orphans } = supervision;
     const ended = Promise.withResolvers<TreeExit>();
     this.#files = files;
     this.#record = record;
-    this.#orphans = supervision.orphans;
+    this.#orphans = orphans;
     // Before the spawn: what the tree writes belongs to this attempt, also when we are killed in the middle.
     files.identify(launch, NOBODY, place.group);
     this.#main = spawn(launch, place, supervision, (exit) => {
       this.#exited = true;
-      supervision.orphans.left(this.pid);
+      orphans.left(this.pid);
       // A job with the rights to it may have killed its own group.
       if (exit.signal === "SIGKILL") this.#main.group?.spend();
       // Where nothing was started some runtimes say so only when all of this has been given up.
@@ -145,7 +147,7 @@ export class ProcessTree implements RunningTree {
       if (!this.#isLetGo) ended.resolve(treeExit(exit, place, supervision.memory, isStopping));
     });
     this.pid = this.#main.pid;
-    supervision.orphans.joined(this.pid);
+    orphans.joined(this.pid);
     forgetLook();
     this.exited = ended.promise;
     this.#launch = launch;
@@ -156,9 +158,8 @@ export class ProcessTree implements RunningTree {
         files,
         marks: () => this.#marks,
         keepers: keepersOf({ outlive: record !== null, isolate: launch.limits.isolate }),
-        // All orphans come to this worker.
-        adopted: () => supervision.orphans.strangers(),
-        mayHaveLeft: () => supervision.orphans.strangers().length > 0 || !seesProcesses(),
+        adopted: () => (orphans.areOurs ? orphans.strangers() : adoptedByAncestors()),
+        mayHaveLeft: () => !orphans.areOurs || orphans.strangers().length > 0,
       },
       supervision.clock,
     );
