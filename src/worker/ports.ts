@@ -4,6 +4,7 @@ import type { Emit, JobCounts } from "../events.ts";
 import type { Processes } from "../process/port.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Store } from "../store/store.ts";
+import type { Review } from "./review.ts";
 
 /** What the worker is given of the world, so that a test can drive it. */
 export interface Ports {
@@ -16,6 +17,8 @@ export interface Ports {
   readonly processes: Processes;
   readonly locks: Locks;
   readonly emit: Emit;
+  /** Has the last word on what an ending comes to; absent: that is for the job's limits alone. */
+  readonly review?: Review;
 }
 
 /** Kernel locks (flock(2)): held as long as the process lives, whatever the clock does, freed by any death. */

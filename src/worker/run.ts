@@ -7,6 +7,7 @@ import { cleanUpFirst, forItsProcess, judge, judgeStuck, pendingOf } from "./end
 import type { ExitHandlers } from "./exit-handlers.ts";
 import { payOwed } from "./owed.ts";
 import type { Ports } from "./ports.ts";
+import { reviewed } from "./review.ts";
 import { notStarted, perform, type Outcome } from "./supervise.ts";
 import type { Leases } from "./leases.ts";
 import { tellQueue } from "./telling.ts";
@@ -108,8 +109,9 @@ function settle(active: ActiveJob, { ending, takings, left, cleanUp }: Outcome, 
     programMayTurnUp: context.stays && inputs.context.kind === "definition",
     random: context.ports.random,
   });
-  const seenGone = left === null ? settlement : judgeStuck(settlement, left);
-  return foregroundOf(inputs) ? forItsProcess(seenGone) : seenGone;
+  const final =
+    left === null ? reviewed(settlement, active, { ending, cleanUp }, context.ports) : judgeStuck(settlement, left);
+  return foregroundOf(inputs) ? forItsProcess(final) : final;
 }
 
 function onItsQueue({ started: { queue, planned }, lease }: ActiveJob, settlement: Settlement): Settlement {
