@@ -24,11 +24,15 @@ const LONGEST_FILE = 250;
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
   main: "cli errors",
-  cli: "worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log",
+  index: "library errors",
+  library:
+    "cli/submission worker queue queue/sqlite queue/sqs-queue (queue/sqs) process store runtime config uws clock errors events",
+  cli: "cli/submission worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log",
+  "cli/submission": "cli process queue/sqs store config uws errors",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",
-  "queue/sqs-queue": "queue queue/sqs store config clock errors",
+  "queue/sqs-queue": "queue queue/sqs store config (runtime) clock errors",
   "queue/sqs": "queue (runtime) clock errors",
   process: "runtime (store) (config) clock errors watch",
   store: "(runtime) config clock errors watch",
@@ -73,6 +77,7 @@ function roomOf(path: string): string {
   if (path === "src/queue/sqlite.ts") return "queue/sqlite";
   if (path.startsWith("src/queue/sqs-")) return "queue/sqs-queue";
   if (path.startsWith("src/queue/sqs/")) return "queue/sqs";
+  if (path.startsWith("src/cli/submission/")) return "cli/submission";
   return file === undefined ? room.replace(/\.ts$/, "") : room;
 }
 
