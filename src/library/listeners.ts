@@ -26,7 +26,7 @@ export class Listeners {
   }
 
   readonly tell = (event: WorkerEvent): void => {
-    for (const listener of [...this.#listeners]) tellOne(listener, event);
+    for (const listener of this.#listeners) tellOne(listener, event);
   };
 }
 
