@@ -3,6 +3,18 @@ import { watch, type FSWatcher } from "node:fs";
 /** How often to look where the kernel has no watches left, in milliseconds. */
 const FALLBACK_MS = 1000;
 
+/** Calls back after each change of a file, or in a directory; null where the kernel has no watches left (inotify(7)). */
+export function tryToWatch(path: string, callback: () => void): (() => void) | null {
+  try {
+    const watcher = watch(path, callback);
+    // What was removed under the watch may go on growing.
+    watcher.on("error", () => watcher.close());
+    return () => watcher.close();
+  } catch {
+    return null;
+  }
+}
+
 /** Calls back after each change in a directory, at most once an event of the kernel. Gives back the way to stop. */
 export function watchDirectory(directory: string, callback: () => void): () => void {
   try {

@@ -27,7 +27,7 @@ const EDGES: Readonly<Record<string, string>> = {
   index: "library errors",
   library:
     "cli/submission worker queue queue/sqlite queue/sqs-queue (queue/sqs) process store runtime config uws clock errors events",
-  cli: "cli/submission worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log",
+  cli: "cli/submission worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log watch",
   "cli/submission": "cli process queue/sqs store config uws errors",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",

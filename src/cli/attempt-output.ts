@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, nothingThere } from "../errors.ts";
-import { readControl, type ControlMessages } from "../process/control.ts";
 import { readCut } from "../process/output-cut.ts";
 import type { Attempt } from "../store/attempt.ts";
 import type { Job } from "../store/job.ts";
@@ -17,8 +16,6 @@ import { bytesSource, pieceAt, tailOffset, withFile, type ByteSource, type Piece
 export type Channel = "output" | "errors" | "exit handler";
 
 const CHUNK = 256 * 1024;
-/** Bytes of messages among which the last progress is looked for. */
-const CONTROL_TAIL = 16 * 1024;
 
 /** What an attempt writes; to be read during the attempt, and after it. */
 export class AttemptOutput {
@@ -48,17 +45,6 @@ export class AttemptOutput {
       const { start, end } = source.leftOut() ?? { start: 0, end: 0 };
       const from = Math.max(source.size - most, end, 0);
       return { bytes: source.read(from, most), isCut: from > 0 || end > start };
-    });
-  }
-
-  /** How far it said it has come, while it runs; null: it said nothing of the kind, or does not run. */
-  progress(): ControlMessages["progress"] {
-    const { endedAt, directory } = this.#attempt();
-    if (endedAt !== null || !this.#isIn(directory)) return null;
-    return withFile(join(directory, "control"), (source) => {
-      const from = Math.max(0, source.size - CONTROL_TAIL);
-      const bytes = source.read(from, CONTROL_TAIL);
-      return readControl(bytes, bytes.length).progress;
     });
   }
 

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync, watch } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../errors.ts";
 import type { Runtime } from "../runtime/port.ts";
+import { tryToWatch } from "../watch.ts";
 
 /** Read and written at once: all that is kept in memory, whatever the job writes. */
 const CHUNK = 256 * 1024;
@@ -156,16 +157,4 @@ function lookOut(directory: string, callback: () => void): () => void {
     unwatch?.();
     clearInterval(timer);
   };
-}
-
-function tryToWatch(directory: string, callback: () => void): (() => void) | null {
-  try {
-    const watcher = watch(directory, callback);
-    // The job may remove the directory; what it has open goes on growing.
-    watcher.on("error", () => watcher.close());
-    return () => watcher.close();
-  } catch {
-    // No instance is left, see inotify(7).
-    return null;
-  }
 }

@@ -3,6 +3,7 @@ import type { Attempt } from "../store/attempt.ts";
 import { bodySize, type Job } from "../store/job.ts";
 import {
   commandOf,
+  deadlineOf,
   errorSummary,
   exitHandlerOf,
   jobDocument,
@@ -70,14 +71,16 @@ function identity({ job, inputs, attempts }: JobFacts, { paint }: Screen): Pair[
   ];
 }
 
-function times({ job, quote }: JobFacts, now: number): Pair[] {
+function times({ job, quote, attempts }: JobFacts, now: number): Pair[] {
   const time = (at: number | null): string => (at === null ? "" : timeAndAge(at, now));
+  const running = attempts.find(({ endedAt }) => endedAt === null);
   return [
     ["created", time(job.createdAt)],
     ["due", time(job.availableAt)],
     ["expires", job.startedAt === null ? time(job.expiresAt) : ""],
     ["started", time(job.startedAt)],
     ["likely until", time(quote)],
+    ["asked to run until", time(running ? deadlineOf(running) : null)],
     ["ended", time(job.endedAt)],
     ["may run for", job.executionDuration === 0 ? "" : formatDuration(job.executionDuration * 1000)],
     ["forgotten", time(job.destruction)],

@@ -70,6 +70,8 @@ export class ProcessManager implements Processes {
       directory: slot.directory,
       start: (launch: Launch) => this.#track(slot.start(launch), launch.role),
       places: (launch: Launch) => slot.places(launch),
+      listen: (hear, heard) => slot.listen(hear, heard),
+      catchUp: () => slot.catchUp(),
       collect: (launch: Launch) => slot.collect(launch),
       close: () => slot.close(),
     };

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import type { Launch, RunningTree, Slot, Takings } from "./port.ts";
+import type { Heard, Launch, RunningTree, Slot, Takings } from "./port.ts";
 import { Confinement } from "./confinement.ts";
 import type { ControlGroup } from "./control-group.ts";
 import { ExitRecord } from "./shim.ts";
@@ -47,6 +47,14 @@ export class OutlivingSlot implements Slot {
 
   places(launch: Launch): Record<string, string> {
     return placesOf(launch, this.files);
+  }
+
+  listen(hear: (heard: Heard) => void, heard: number): void {
+    this.files.control(heard).listen(this.#supervision.clock, hear);
+  }
+
+  catchUp(): boolean {
+    return this.files.control().look();
   }
 
   /** Somebody may have been interrupted at it. */

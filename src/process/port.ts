@@ -38,17 +38,38 @@ export interface StopOrder {
   readonly graceMs: number;
 }
 
+/** How far a job says it is, from 0 to 1. */
+export interface Progress {
+  readonly fraction: number;
+  readonly message: string | null;
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+}
+
+/** What a job has said since it was last heard. */
+export interface Heard {
+  readonly progress: Progress | null;
+  /** For so many seconds from now it wants to be allowed to run; null: it has not said. */
+  readonly deadlineSeconds: number | null;
+  readonly log: readonly LogLine[];
+  /** Bytes of its messages that have been heard in all. */
+  readonly upTo: number;
+}
+
 /** What an attempt left behind, taken in whole. */
 export interface Takings {
   readonly outputs: readonly Output[];
   readonly results: readonly Result[];
-  readonly progress: { readonly fraction: number; readonly message: string | null } | null;
+  readonly progress: Progress | null;
   /** What the job itself said was wrong. */
   readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
   /** What was wrong with what it said: never fatal. */
   readonly warnings: readonly string[];
-  /** Log lines of the job's own; absent: none. */
-  readonly said?: readonly { readonly level: string; readonly message: string }[];
+  /** Log lines of the job's own that were not heard before; absent: none. */
+  readonly said?: readonly LogLine[];
 }
 
 /** A tree of processes, from its spawn until it is seen gone. */
@@ -92,6 +113,13 @@ export interface Slot {
   start(launch: Launch): RunningTree;
   /** The variables that tell a job of its files, for who cleans up after it. */
   places(launch: Launch): Readonly<Record<string, string>>;
+  /**
+   * Calls back with what the job says, soon after it does, until it is taken in, or another's. `heard`: so many bytes of
+   * its messages an earlier worker has heard.
+   */
+  listen(hear: (heard: Heard) => void, heard: number): void;
+  /** Reads a part of what it said. Gives whether there is more, which {@link collect} would read at once. */
+  catchUp(): boolean;
   /** Output, results and messages of the tree that is gone. They stay in the slot until the next start. */
   collect(launch: Launch): Takings;
   close(): void;

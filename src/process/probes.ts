@@ -24,8 +24,10 @@ const UNUSED_OFFSET = 1024 * 1024;
 /** The files whose open descriptions, and so whose locks, every process of the tree inherits. */
 export type LockedFile = "output" | "control";
 export type OutputFile = "output" | "errors";
-/** Beside an output: what was cut out of it, and when it was written. */
-export type SlotFile = LockedFile | OutputFile | "identity" | `${OutputFile}.cut` | `${OutputFile}.times`;
+/** Beside an output: what was cut out of it, and when it was written; beside the messages: what those come to that were
+ * given back to the disk. */
+export type SlotFile =
+  LockedFile | OutputFile | "identity" | "control.kept" | `${OutputFile}.cut` | `${OutputFile}.times`;
 
 const EMPTY_AT_FIRST: readonly SlotFile[] = ["output", "errors", "control"];
 
@@ -144,6 +146,17 @@ export class Probes {
   write(file: SlotFile, bytes: Uint8Array, offset: number): void {
     this.#used.add(file);
     writeSync(this.of(file), bytes, 0, bytes.length, offset);
+  }
+
+  /** Never shorter than it was for whoever reads it meanwhile. */
+  replace(file: SlotFile, bytes: Uint8Array): void {
+    this.write(file, bytes, 0);
+    ftruncateSync(this.of(file), bytes.length);
+  }
+
+  /** What is open has no name any more. */
+  isRemoved(file: SlotFile): boolean {
+    return fstatSync(this.of(file)).nlink === 0;
   }
 
   cutOff(file: SlotFile): void {

@@ -4,7 +4,7 @@ import type { Libc } from "../runtime/port.ts";
 import type { Clock } from "../clock.ts";
 import type { Body } from "../config/message-body.ts";
 import type { Content, LeftOut, Output, Stream } from "../store/job.ts";
-import { CONTROL_QUOTA, readControl } from "./control.ts";
+import { ControlFile } from "./control-file.ts";
 import { ControlGroup } from "./control-group.ts";
 import { isGroupOfAWorker } from "./group-home.ts";
 import { lendable, Loan } from "./handing-over.ts";
@@ -45,6 +45,8 @@ export class SlotFiles {
   #resultsUsed = true;
   #hasMovedBody = false;
   #keeper: OutputKeeper | null = null;
+  /** Null: another worker began the attempt, or none did. */
+  #control: ControlFile | null = null;
   /** Made by another worker. */
   #group: ControlGroup | null = null;
 
@@ -71,6 +73,7 @@ export class SlotFiles {
   /** Empties what the last job left, and makes good what it broke. */
   begin(limits: OutputLimits, seen?: SeenUpTo): void {
     this.#keeper?.stop();
+    this.#control?.stop();
     this.loan.takeBack();
     this.#removeMovedBody();
     if (!this.#watch.isInOrder()) this.#rebuild();
@@ -78,12 +81,18 @@ export class SlotFiles {
     if (this.#resultsUsed) this.#emptyResults();
     for (const watch of [this.#watch, this.#resultsWatch, this.#workWatch]) watch.arm();
     this.#keeper = keeperFor(this.#probes, limits, seen);
+    this.#control = new ControlFile(this.#probes);
   }
 
   /** Looks after what is written, until it is taken in; also where somebody else has begun with it. */
   keep(clock: Clock, limits: OutputLimits): void {
     this.#keeper ??= keeperFor(this.#probes, limits);
     this.#keeper?.start(clock);
+  }
+
+  /** What the attempt says; an earlier worker may have heard the first bytes of it. */
+  control(heard = 0): ControlFile {
+    return (this.#control ??= ControlFile.of(this.#probes, heard));
   }
 
   /** Whether all that is reached by name is what it was: a job may remove it, or put links and pipes in its place. */
@@ -171,8 +180,7 @@ export class SlotFiles {
   collect(launch: Ended, again: boolean): Takings {
     this.loan.takeBack(lendable(this, launch));
     this.#removeMovedBody();
-    const said = this.#probes.size("control");
-    const control = readControl(this.#probes.read("control", 0, Math.min(said, CONTROL_QUOTA)), said);
+    const control = this.control().end();
     const resultsDirectory = this.#keepResults(launch, again);
     const found = resultsDirectory ? findResults(resultsDirectory, control.results) : { results: [], warnings: [] };
     this.#keepWork(launch);
@@ -235,6 +243,8 @@ export class SlotFiles {
   close(): void {
     this.#group?.close();
     this.#keeper?.stop();
+    this.#control?.stop();
+    this.#control = null;
     this.#probes.close();
   }
 }

@@ -13,6 +13,7 @@ import { forgetLook } from "./look.ts";
 import type { SeenUpTo } from "./output-keeper.ts";
 import {
   SpawnFailed,
+  type Heard,
   type Launch,
   type RunningTree,
   type Slot,
@@ -84,6 +85,14 @@ export class FileSlot implements Slot {
 
   places(launch: Launch): Record<string, string> {
     return placesOf(launch, this.#files);
+  }
+
+  listen(hear: (heard: Heard) => void): void {
+    this.#files.control().listen(this.#supervision.clock, hear);
+  }
+
+  catchUp(): boolean {
+    return this.#files.control().look();
   }
 
   collect(launch: Launch): Takings {

@@ -15,6 +15,7 @@ const WANTED = (without: string): string =>
 
 const CLAIM = (chosen: string): string => `UPDATE jobs SET phase = 'EXECUTING', worker = ?1, attempts = attempts + 1,
     receipt = id || '.' || (attempts + 1), started_at = coalesce(started_at, ?2),
+    progress = NULL, progress_message = NULL,
     destruction = iif(destruction_kept, destruction, NULL)
   WHERE seq IN (${chosen}) RETURNING ${JOB_COLUMNS}`;
 

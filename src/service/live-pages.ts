@@ -2,8 +2,11 @@ import type { Clock } from "../clock.ts";
 import type { Store } from "../store/store.ts";
 
 /** Changes that come close together are shown at once. */
-const GATHER_MS = 250;
-/** How often what a job says while it runs is looked at. */
+const GATHER_MS = 20;
+/** Between two looks at a busy store; a look that takes its time is not to take more than a tenth of all. */
+const LOOK_EVERY_MS = 100;
+const REST_FACTOR = 10;
+/** How often what a job writes while it runs is looked at. */
 const TICK_MS = 1000;
 /** Ticks between two signs of life, and looks without a change: proxies take a silent connection for a dead one. */
 const SLOW_TICKS = 15;
@@ -35,7 +38,7 @@ interface Channel {
 
 export interface LivePagesOptions {
   readonly store: Pick<Store, "watch">;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "monotonic">;
   /** How many may look at once. */
   readonly most: number;
   readonly onFault: (error: unknown) => void;
@@ -50,6 +53,8 @@ export class LivePages {
   readonly #channels = new Map<string, Channel>();
   #count = 0;
   #ticks = 0;
+  /** When the next look may be, by the monotonic clock. */
+  #mayLookAt = 0;
   #unwatch: (() => void) | null = null;
   #cancelLook: (() => void) | null = null;
   #cancelTick: (() => void) | null = null;
@@ -123,9 +128,14 @@ export class LivePages {
   }
 
   #lookSoon(): void {
-    this.#cancelLook ??= this.#options.clock.after(GATHER_MS, () => {
+    const { clock } = this.#options;
+    const waitMs = Math.max(GATHER_MS, this.#mayLookAt - clock.monotonic());
+    this.#cancelLook ??= clock.after(waitMs, () => {
       this.#cancelLook = null;
+      const begun = clock.monotonic();
       for (const [key, channel] of this.#channels) this.#update(key, channel);
+      const tookMs = clock.monotonic() - begun;
+      this.#mayLookAt = begun + Math.max(LOOK_EVERY_MS, tookMs * REST_FACTOR);
     });
   }
 

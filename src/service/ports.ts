@@ -22,18 +22,12 @@ export interface ServicePorts {
   readonly access: Access;
   /** By what names it is known beside those of the loopback, in small letters. */
   readonly hosts: ReadonlySet<string>;
-  /** What jobs say while they run; absent: that is not known here. */
+  /** What jobs write while they run; absent: that is not known here. */
   readonly live?: LiveJobs;
   /** Whether a worker's process lives. */
   readonly isAlive: (worker: WorkerRow) => boolean;
   /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
-}
-
-/** What a job said of how far it has come: 0 to 1. */
-export interface SaidProgress {
-  readonly fraction: number;
-  readonly message: string | null;
 }
 
 /** The end of what an attempt wrote. */
@@ -44,9 +38,8 @@ export interface WrittenTail {
   readonly isCut: boolean;
 }
 
-/** What the jobs of this machine say while they run, and have written. */
+/** What the jobs of this machine write while they run. */
 export interface LiveJobs {
-  progress(job: Job): SaidProgress | null;
   /** The last lines of its last attempt. */
   tails(job: Job, lines: number): WrittenTail[];
 }

@@ -126,18 +126,16 @@ export function viewList(exchange: Exchange, list: List): View {
   return { status: problem === null ? 200 : 400, page: listPage(facts), live: listLive(facts), moves };
 }
 
-function rowOf({ store, live }: Exchange, job: Job, url: string): Row[] {
+function rowOf({ store }: Exchange, job: Job, url: string): Row[] {
   // It may have been forgotten since the list was read.
   const now = store.jobs.bySeq(job.seq);
   if (!now) return [];
   const { parameters } = store.jobs.inputs(job.seq);
-  return [{ job: now, path: pathOf(addressOf(url, now.id)), parameters, progress: progressOf(live, now) }];
+  return [{ job: now, path: pathOf(addressOf(url, now.id)), parameters, progress: progressOf(now) }];
 }
 
-function progressOf(live: Exchange["live"], job: Job): JobPageFacts["progress"] {
-  const said = job.phase === "EXECUTING" ? (live?.progress(job) ?? null) : null;
-  return said ?? (job.progress === null ? null : { fraction: job.progress, message: job.progressMessage });
-}
+const progressOf = ({ progress, progressMessage }: Job): JobPageFacts["progress"] =>
+  progress === null ? null : { fraction: progress, message: progressMessage };
 
 /** Lines of output that a page shows. */
 const TAIL_LINES = 200;
@@ -151,7 +149,7 @@ export function viewJob(exchange: Exchange, { list, job, url }: ListedJob): View
     root: rootOf(base),
     path: pathOf(url),
     list: { name: list.name, path: pathOf(list.url) },
-    progress: progressOf(live, job),
+    progress: progressOf(job),
     tails: job.attempts === 0 ? [] : (live?.tails(job, TAIL_LINES) ?? []),
     now: clock.now(),
   };

@@ -37,6 +37,10 @@ export interface Attempt {
   readonly suspendedMs: number;
   /** Since when it stands still; null: it does not. */
   readonly suspendedAt: number | null;
+  /** Bytes of its messages that were heard while it ran. */
+  readonly heard: number;
+  /** Milliseconds that it may run, as it asked for itself; null: as its limits say. */
+  readonly allowedMs: number | null;
   /** Bytes of its output that were not kept. */
   readonly leftOut: number;
 }
@@ -46,7 +50,7 @@ export const ATTEMPT_COLUMNS = `number, worker, directory, message_id AS message
   user_us AS userMicroseconds, system_us AS systemMicroseconds, peak_bytes AS peakBytes, verdict,
   exit_handler AS exitHandler, cleanup AS cleanUp, cleanup_tries AS cleanUpTries,
   cleanup_exit_code AS cleanUpExitCode, cleanup_signal AS cleanUpSignal, cleanup_ms AS cleanUpMs,
-  suspended_ms AS suspendedMs, suspended_at AS suspendedAt,
+  suspended_ms AS suspendedMs, suspended_at AS suspendedAt, heard, allowed_ms AS allowedMs,
   (SELECT coalesce(sum(left_to - left_from), 0) FROM outputs
     WHERE outputs.job = attempts.job AND outputs.attempt = attempts.number) AS leftOut`;
 

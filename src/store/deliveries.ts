@@ -50,6 +50,7 @@ const AGAIN: Readonly<Record<Exclude<Disposition["kind"], "run">, string>> = {
 
 const CLAIM = `UPDATE jobs SET phase = 'EXECUTING', worker = ?2, attempts = attempts + 1,
     receipt = id || '.' || (attempts + 1), started_at = coalesce(started_at, ?3), available_at = NULL,
+    progress = NULL, progress_message = NULL,
     destruction = iif(destruction_kept, destruction, NULL)
   WHERE seq = ?1 AND (phase = 'QUEUED' OR (phase = 'UNKNOWN' AND worker IS NULL)) RETURNING ${JOB_COLUMNS}`;
 

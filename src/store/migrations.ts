@@ -1,3 +1,4 @@
+import { REPORTS } from "./reports.ts";
 import { TALLY_SCHEMA } from "./tally-schema.ts";
 
 /**
@@ -243,4 +244,5 @@ CREATE INDEX jobs_owner_open ON jobs(owner)
     minReader: 1,
     sql: TALLY_SCHEMA,
   },
+  REPORTS,
 ];

@@ -14,6 +14,7 @@ import { Jobs } from "./jobs.ts";
 import type { StoreLocation } from "./location.ts";
 import { Outputs } from "./outputs.ts";
 import { Overview } from "./overview.ts";
+import { Reports } from "./reports.ts";
 import { Steering } from "./steering.ts";
 import { Revision } from "./revision.ts";
 import { Suspension } from "./suspension.ts";
@@ -46,6 +47,7 @@ export class Store {
   readonly cleanUps: CleanUps;
   readonly steering: Steering;
   readonly suspension: Suspension;
+  readonly reports: Reports;
   readonly revision: Revision;
   readonly forgetting: Forgetting;
   readonly deliveries: Deliveries;
@@ -83,6 +85,7 @@ export class Store {
     this.attempts = new Attempts(database, this.decisions, this.outputs, this.cleanUps, dependents);
     this.steering = new Steering(database, this.jobs, this.decisions, dependents);
     this.suspension = new Suspension(database, this.jobs, this.decisions);
+    this.reports = new Reports(database);
     this.revision = new Revision(database, this.jobs, this.decisions);
     this.forgetting = new Forgetting(database, options.location, dependents);
     this.deliveries = new Deliveries(database, this.jobs, this.submission, this.steering, this.decisions);

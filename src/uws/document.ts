@@ -45,6 +45,8 @@ export interface AttemptDocument {
   /** Seconds that it stood still, but for the suspension that goes on. */
   readonly suspended: number;
   readonly suspendedSince: string | null;
+  /** Until when it may run, as it asked for itself; null: as its limits say. */
+  readonly deadline: string | null;
   /** Bytes of its output that were not kept. */
   readonly outputLeftOut: number;
 }
@@ -172,9 +174,14 @@ function attemptDocument(attempt: Attempt): AttemptDocument {
     cleanUp: cleanUpDocument(attempt),
     suspended: attempt.suspendedMs / 1000,
     suspendedSince: isoTime(attempt.suspendedAt),
+    deadline: isoTime(deadlineOf(attempt)),
     outputLeftOut: attempt.leftOut,
   };
 }
+
+/** Until when it may run as it asked for itself, which standing still puts off; null: it asked for nothing. */
+export const deadlineOf = ({ startedAt, allowedMs, suspendedMs }: Attempt): number | null =>
+  allowedMs === null ? null : startedAt + suspendedMs + allowedMs;
 
 function cleanUpDocument(attempt: Attempt): CleanUpDocument | null {
   if (attempt.cleanUp === null && attempt.cleanUpTries === 0) return null;

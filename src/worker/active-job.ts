@@ -27,6 +27,10 @@ export interface Adopted {
   readonly tree: RunningTree;
   /** Milliseconds that it ran before. */
   readonly ranMs: number;
+  /** Milliseconds that it may run in all, as it asked for; null: as its limits say. */
+  readonly allowedMs: number | null;
+  /** Bytes of its messages that were heard before. */
+  readonly heard: number;
 }
 
 /** What a job has to know of its worker. */
@@ -58,6 +62,9 @@ export class ActiveJob {
   #exited = false;
   #isKilled = false;
   #isSuspended = false;
+  /** When it began, by the monotonic clock, had it never stood still. */
+  #begunAt = 0;
+  #cancelTimeout = (): void => {};
   /** By the monotonic clock, in milliseconds: until then a stop leaves it alone. */
   #mayFinishUntil: number | null = null;
   #steered: Promise<void> = Promise.resolve();
@@ -80,6 +87,11 @@ export class ActiveJob {
 
   get isSuspended(): boolean {
     return this.#isSuspended;
+  }
+
+  /** Milliseconds that it has run; that it stood still is not counted. */
+  get ranMs(): number {
+    return Math.max(0, this.#around.clock.monotonic() - this.timers.pausedMs - this.#begunAt);
   }
 
   /** The worker may end before it, which then goes on. What is being ended is not left half-way. */
@@ -111,6 +123,12 @@ export class ActiveJob {
     this.#isSuspended = false;
     this.#carryOut();
     return true;
+  }
+
+  /** It has so many milliseconds more, whatever it had before. */
+  mayRunFor(milliseconds: number): void {
+    this.#cancelTimeout();
+    if (!this.#exited) this.#cancelTimeout = this.timers.after(Math.max(0, milliseconds), () => this.end("timeout"));
   }
 
   /** The worker stops: the job is ended, after the time that it has to finish by itself. */
@@ -165,6 +183,8 @@ export class ActiveJob {
 
   begun(tree: RunningTree): void {
     this.#tree = tree;
+    // It may have been asked to stand still before it was started.
+    this.#begunAt = this.#around.clock.monotonic() - this.timers.pausedMs - (this.started.adopted?.ranMs ?? 0);
     this.#begun.resolve(tree);
     if (this.#isKilled) tree.kill();
     else this.#carryOut();

@@ -37,7 +37,12 @@ export async function adopt(dead: Job, { tree, slot }: Outlived, context: Adopti
     slot,
     startedAt,
     outlives: true,
-    adopted: { tree, ranMs: Math.max(0, now - startedAt - stoodStill(attempt, now)) },
+    adopted: {
+      tree,
+      ranMs: Math.max(0, now - startedAt - stoodStill(attempt, now)),
+      allowedMs: attempt.allowedMs,
+      heard: attempt.heard,
+    },
   };
 }
 

@@ -14,7 +14,7 @@ export function launchOf({ job, inputs, message, planned, startedAt }: Started, 
     job: job.id,
     attempt: job.attempts,
     delivery: delivery(job, inputs, message.id, message.receiveCount),
-    deadline: deadline(startedAt, timeLimit({ job, planned })),
+    deadline: deadline(startedAt, timeLimits({ job, planned })),
     parameters: inputs.parameters,
     attributes: inputs.attributes,
   });
@@ -35,17 +35,22 @@ function delivery({ queue }: Job, inputs: Inputs, messageId: string, receiveCoun
   return foregroundOf(inputs) ? null : { queue: queue ?? "sqlite", messageId, receiveCount };
 }
 
-/** Milliseconds that this attempt may run, and what it is when they are over. */
-export function timeLimit({ job, planned }: Pick<Started, "job" | "planned">) {
-  const timeout = planned.limits.timeoutMs ?? Number.POSITIVE_INFINITY;
-  const allAttempts = job.executionDuration > 0 ? job.executionDuration * 1000 : Number.POSITIVE_INFINITY;
-  const left = Math.max(0, allAttempts - job.runningMs);
-  return left <= timeout
-    ? ({ milliseconds: left, cause: "overrun" } as const)
-    : ({ milliseconds: timeout, cause: "timeout" } as const);
+/** Milliseconds that an attempt may run: by itself, and as what its executionDuration leaves to it. */
+export interface TimeLimits {
+  readonly timeoutMs: number;
+  readonly overrunMs: number;
 }
 
-function deadline(startedAt: number, { milliseconds }: ReturnType<typeof timeLimit>): number | null {
+export function timeLimits({ job, planned }: Pick<Started, "job" | "planned">): TimeLimits {
+  const allAttempts = job.executionDuration > 0 ? job.executionDuration * 1000 : Number.POSITIVE_INFINITY;
+  return {
+    timeoutMs: planned.limits.timeoutMs ?? Number.POSITIVE_INFINITY,
+    overrunMs: Math.max(0, allAttempts - job.runningMs),
+  };
+}
+
+function deadline(startedAt: number, { timeoutMs, overrunMs }: TimeLimits): number | null {
+  const milliseconds = Math.min(timeoutMs, overrunMs);
   return Number.isFinite(milliseconds) ? Math.floor((startedAt + milliseconds) / 1000) : null;
 }
 

@@ -4,7 +4,8 @@ import { foregroundOf, type CleanUp, type Ending } from "../store/job.ts";
 import type { ActiveJob, Started } from "./active-job.ts";
 import { mayBeOfAStop } from "./ending.ts";
 import type { CleanedUp, CleanUpOrder } from "./exit-handlers.ts";
-import { handlerDirectory, launchOf, timeLimit } from "./launch.ts";
+import { Hearing } from "./hearing.ts";
+import { handlerDirectory, launchOf, timeLimits } from "./launch.ts";
 import type { Plan } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import { startWithOwnBody } from "./own-body.ts";
@@ -62,18 +63,16 @@ interface Work {
 async function supervise(active: ActiveJob, tree: RunningTree, work: Work, context: RunContext): Promise<Outcome> {
   const { launch } = work;
   const { clock, emit } = context.ports;
-  const begun = clock.monotonic() - (active.started.adopted?.ranMs ?? 0);
-  // It may have been asked to stand still before it was started.
-  const pausedBefore = active.timers.pausedMs;
   if (!active.started.adopted) emit({ type: "job started", job: launch.job, attempt: launch.attempt, pid: tree.pid });
   watchTime(active, tree, context);
+  const hearing = new Hearing(active, context.ports);
+  hearing.begin();
   const tried = (await active.over(tree)) === "stand still" ? await cleanUpStanding(active, tree, work, context) : null;
   const exit = await tree.exited;
   if (exit.outOfMemory === "limit" && exit.code !== 0) active.explain("memory");
   active.exited();
   const endedAt = endOf(active, exit, clock.now());
-  const stoodMs = active.timers.pausedMs - pausedBefore;
-  const ranMs = Math.max(0, Math.round(clock.monotonic() - begun - stoodMs - (clock.now() - endedAt)));
+  const ranMs = Math.max(0, Math.round(active.ranMs - (clock.now() - endedAt)));
   const ending = endingOf(exit);
   // Nothing that stands still exits: it had done so before, and nothing is owed for that.
   const hadEnded = tried !== null && ending.kind === "exited";
@@ -87,6 +86,7 @@ async function supervise(active: ActiveJob, tree: RunningTree, work: Work, conte
   if (await isOfAStop) active.explain("stop");
   const cleaned = standing ?? (left === null ? await cleanUpAfter(active, ending, work, context) : null);
   const onFullDisk = foregroundOf(active.started.inputs) ? "give up" : "wait";
+  hearing.stop();
   const takings = await collect(active.started.slot, launch, context.ports, onFullDisk);
   const outputs = [...takings.outputs, ...(cleaned?.outputs ?? [])];
   const cleanUp = cleaned?.cleanUp ?? null;
@@ -154,9 +154,12 @@ function watchTime(active: ActiveJob, tree: RunningTree, { ports }: RunContext):
     const shown = store.write(() => store.attempts.running(job.seq, job.attempts, tree.pid));
     shown.catch((error: unknown) => emit({ type: "trouble", what: messageOf(error) }));
   });
-  const { milliseconds, cause } = timeLimit(active.started);
-  const left = milliseconds - (active.started.adopted?.ranMs ?? 0);
-  if (Number.isFinite(left)) active.timers.after(Math.max(0, left), () => active.end(cause));
+  const { timeoutMs, overrunMs } = timeLimits(active.started);
+  const { ranMs = 0, allowedMs = null } = active.started.adopted ?? {};
+  // First, so that it is the cause where both come together.
+  if (Number.isFinite(overrunMs)) active.timers.after(Math.max(0, overrunMs - ranMs), () => active.end("overrun"));
+  const mayRunMs = allowedMs ?? timeoutMs;
+  if (Number.isFinite(mayRunMs)) active.mayRunFor(mayRunMs - ranMs);
 }
 
 /** What was written down of it, as long as that can be true: files have the time of a coarser clock. */

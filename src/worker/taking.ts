@@ -18,6 +18,7 @@ export async function collect(
 ): Promise<Takings> {
   for (;;) {
     try {
+      while (slot.catchUp()) await clock.sleep(0);
       return slot.collect(launch);
     } catch (error) {
       if (codeOf(error) !== "ENOSPC" && !isOutOfFiles(error)) throw error;

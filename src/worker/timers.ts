@@ -23,10 +23,15 @@ export class Timers {
     return this.#pausedMs + (this.#pausedAt === null ? 0 : this.#clock.monotonic() - this.#pausedAt);
   }
 
-  after(milliseconds: number, callback: () => void): void {
+  /** Gives the way to call it off. */
+  after(milliseconds: number, callback: () => void): () => void {
     const timer: Timer = { leftMs: milliseconds, since: 0, callback, cancel: () => {} };
     this.#timers.add(timer);
     if (this.#pausedAt === null) this.#arm(timer);
+    return () => {
+      timer.cancel();
+      this.#timers.delete(timer);
+    };
   }
 
   #arm(timer: Timer): void {

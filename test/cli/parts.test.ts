@@ -40,6 +40,8 @@ const attempt = (fields: Partial<Attempt>): Attempt => ({
   cleanUpMs: null,
   suspendedMs: 0,
   suspendedAt: null,
+  heard: 0,
+  allowedMs: null,
   leftOut: 0,
   ...fields,
 });

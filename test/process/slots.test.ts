@@ -2,7 +2,7 @@ import { inlineBody } from "../../src/config/message-body.ts";
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { CONTROL_QUOTA, readControl } from "../../src/process/control.ts";
+import { CONTROL_QUOTA } from "../../src/process/control-file.ts";
 import { SpawnFailed } from "../../src/process/port.ts";
 import { INLINE_BYTES, mediaTypeOf } from "../../src/process/results.ts";
 import { order, processPlace, textOf, textsOf, type ProcessPlace } from "../support/process-place.ts";
@@ -156,20 +156,18 @@ describe("messages", () => {
     expect(takings.warnings).toHaveLength(10);
   });
 
-  test("beyond their quota are dropped, and that is said", async () => {
+  test("beyond their quota are left out in the midst, and that is said", async () => {
     using place = processPlace();
-    const script = `echo '{"progress":0.5}' >&3; yes '{"log":{"message":"flood"}}' | head -c ${CONTROL_QUOTA * 2} >&3
-      echo '{"progress":1}' >&3`;
+    const script = `echo '{"result":{"id":"early","path":"a"}}' >&3; echo a >"$REEVE_RESULTS/a"
+      yes '{"progress":0.7}' | head -c ${CONTROL_QUOTA * 2} >&3
+      echo >&3; echo '{"error":{"message":"at the end"}}' >&3`;
     const { takings } = await place.run(script);
-    expect(takings.progress?.fraction).toBe(0.5);
-    expect(takings.warnings.some((warning) => warning.includes(`first ${CONTROL_QUOTA}`))).toBe(true);
-  });
-
-  test("beyond their quota are said to be dropped also when they are nonsense", () => {
-    const bytes = new TextEncoder().encode("nonsense\n".repeat(100));
-    const { warnings } = readControl(bytes, CONTROL_QUOTA * 2);
-    expect(warnings.some((warning) => warning.includes("were read"))).toBe(true);
-    expect(warnings.length).toBeLessThan(30);
+    expect(takings.progress?.fraction).toBe(0.7);
+    expect(takings.error?.message).toBe("at the end");
+    expect(takings.results.map(({ id }) => id)).toEqual(["early"]);
+    expect(takings.warnings.filter((warning) => warning.includes("bytes of its messages were left out"))).toHaveLength(
+      1,
+    );
   });
 
   test("are not those of the job before", async () => {

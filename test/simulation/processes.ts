@@ -122,6 +122,8 @@ export class SimulatedProcesses implements Processes {
       directory,
       start: (launch) => this.#start(directory, launch, outlives),
       places: () => ({}),
+      listen: () => {},
+      catchUp: () => false,
       collect: (launch) => this.#collect(launch),
       close: () => {
         if (!outlives) return;

@@ -158,14 +158,16 @@ describe("what an attempt leaves", () => {
     expect(text(stored)).toBe("much");
   });
 
-  test("has progress that is kept when a later attempt says nothing", async () => {
+  test("has progress until a later attempt begins, which has come nowhere yet", async () => {
     using at = temporaryStore();
     await at.submit(newJob());
     const first = await begin(at, 1000);
     await finish(at, first, { progress: { fraction: 0.5, message: "half" } }, PUT_BACK);
-    const second = await begin(at, 6000);
-    await finish(at, second, { endedAt: 7000 }, COMPLETED);
     expect(at.job(first)).toMatchObject({ progress: 0.5, progressMessage: "half" });
+    const second = await begin(at, 6000);
+    expect(at.job(first)).toMatchObject({ progress: null, progressMessage: null });
+    await finish(at, second, { endedAt: 7000 }, COMPLETED);
+    expect(at.job(first)).toMatchObject({ progress: null, progressMessage: null });
   });
 
   test("has progress of the last that said something", async () => {

@@ -57,6 +57,8 @@ const NO_SLOT: Slot = {
     throw new Error("nothing is started here");
   },
   places: () => ({}),
+  listen: () => {},
+  catchUp: () => false,
   collect: () => {
     throw new Error("nothing is collected here");
   },

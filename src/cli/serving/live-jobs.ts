@@ -1,4 +1,4 @@
-import type { LiveJobs, SaidProgress, WrittenTail } from "../../service/ports.ts";
+import type { LiveJobs, WrittenTail } from "../../service/ports.ts";
 import type { Job } from "../../store/job.ts";
 import type { Store } from "../../store/store.ts";
 import { AttemptOutput, type Channel } from "../attempt-output.ts";
@@ -12,16 +12,10 @@ const CHANNELS: readonly (readonly [Channel, string])[] = [
   ["exit handler", "Exit handler"],
 ];
 
-/** What jobs say while they run, read where their workers keep it: of workers on other machines nothing is known. */
+/** What jobs write while they run, read where their workers keep it: of workers on other machines nothing is known. */
 export function liveJobsOf(store: Store): LiveJobs {
-  return {
-    progress: (job) => progressOf(store, job),
-    tails: (job, lines) => tailsOf(store, job, lines),
-  };
+  return { tails: (job, lines) => tailsOf(store, job, lines) };
 }
-
-const progressOf = (store: Store, job: Job): SaidProgress | null =>
-  job.attempts === 0 ? null : new AttemptOutput(store, job, job.attempts).progress();
 
 function tailsOf(store: Store, job: Job, lines: number): WrittenTail[] {
   const output = new AttemptOutput(store, job, job.attempts);
