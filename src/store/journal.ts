@@ -44,8 +44,8 @@ export class Journal {
   readonly #options: JournalOptions;
   #waiting: Entry[] = [];
   #scheduled = false;
-  /** Takes back the commit that only patient writes wait for. */
-  #cancelLate: (() => void) | null = null;
+  /** The commit that only patient writes wait for, and how long the least patient of them said that it can wait. */
+  #late: { readonly withinMs: number; readonly cancel: () => void } | null = null;
   #tries = 0;
   #closed = false;
 
@@ -79,19 +79,21 @@ export class Journal {
 
   #schedule(withinMs: number): void {
     if (this.#scheduled) return;
-    const { clock } = this.#options;
-    if (withinMs > 0) {
-      this.#cancelLate ??= clock.after(withinMs, () => this.#flush());
-      return;
-    }
+    if (withinMs > 0) return this.#scheduleLate(withinMs);
     this.#scheduled = true;
-    clock.soon(() => this.#flush());
+    this.#options.clock.soon(() => this.#flush());
+  }
+
+  #scheduleLate(withinMs: number): void {
+    if (this.#late && this.#late.withinMs <= withinMs) return;
+    this.#late?.cancel();
+    this.#late = { withinMs, cancel: this.#options.clock.after(withinMs, () => this.#flush()) };
   }
 
   #flush(): void {
     this.#scheduled = false;
-    this.#cancelLate?.();
-    this.#cancelLate = null;
+    this.#late?.cancel();
+    this.#late = null;
     const batch = this.#waiting;
     this.#waiting = [];
     if (!this.#closed && batch.length > 0) this.#commit(batch);

@@ -92,6 +92,15 @@ describe("writes of one moment", () => {
     expect([await alone, at.told]).toEqual([4, ["commit", "commit"]]);
   });
 
+  test("go with one that has less time, however much they have", async () => {
+    using at = setting();
+    const patient = [at.journal.write(() => 1, 1000), at.journal.write(() => 2, 10), at.journal.write(() => 3, 500)];
+    await at.clock.advance(9);
+    expect(at.told).toEqual([]);
+    await at.clock.advance(1);
+    expect([await Promise.all(patient), at.told, at.clock.waits]).toEqual([[1, 2, 3], ["commit"], []]);
+  });
+
   test("are told after the commit, and seen by others by then, not before", async () => {
     using at = setting();
     const writing = at.note(1);
