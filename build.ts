@@ -99,6 +99,8 @@ async function build(outfile: string, target: Target | null, profiles: string[])
       // A binary that is dropped onto a server must not take settings from the directory it is started in.
       autoloadDotenv: false,
       autoloadBunfig: false,
+      // Else a module of jobs would not find the packages beside it.
+      autoloadPackageJson: true,
     },
   });
   for (const message of result.logs) console.error(message);

@@ -1,5 +1,7 @@
+import { fstatSync } from "node:fs";
 import { codeOf } from "./errors.ts";
 import { versionLine } from "./cli/version.ts";
+import { FUNCTION_VERB } from "./functions/verb.ts";
 
 const VERSION_FLAGS = new Set(["--version", "-V", "-v"]);
 
@@ -10,6 +12,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${versionLine()}\n`);
     return 0;
   }
+  if (argv[0] === FUNCTION_VERB) process.exit(await serveModule(argv.slice(1)));
   const { report } = await import("./cli/failures.ts");
   try {
     const { runProgram } = await import("./cli/program.ts");
@@ -18,6 +21,17 @@ async function main(argv: readonly string[]): Promise<number> {
     watchReaders();
     return report(error);
   }
+}
+
+/** What a function leaves open or running does not keep its process; what it has written does. */
+async function serveModule(argv: readonly string[]): Promise<number> {
+  const [{ serveModule: serve }, { runtime }] = await Promise.all([
+    import("./functions/child.ts"),
+    import("./runtime/index.ts"),
+  ]);
+  const way = await serve(argv, runtime);
+  if (!fstatSync(1).isFile()) await new Promise((resolve) => process.stdout.write("", resolve));
+  return "code" in way ? way.code : (await import("./cli/dying.ts")).dieAs(way.signal, runtime.libc());
 }
 
 /** Whoever read our output has gone (`| head`): nobody is left to tell, and nothing is wrong. */

@@ -23,12 +23,13 @@ const LONGEST_FILE = 250;
 
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
-  main: "cli errors",
+  main: "cli functions runtime errors",
   index: "library errors",
   library:
     "cli/submission worker queue queue/sqlite queue/sqs-queue (queue/sqs) process store runtime config uws clock errors events",
-  cli: "cli/submission worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log watch",
-  "cli/submission": "cli process queue/sqs store config uws errors",
+  cli: "cli/submission functions worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log watch",
+  "cli/submission": "cli worker process queue/sqs store config uws errors",
+  functions: "process runtime config clock errors",
   worker: "queue process store config (runtime) clock errors events",
   queue: "(store) errors",
   "queue/sqlite": "queue store errors",

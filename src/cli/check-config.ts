@@ -2,7 +2,7 @@ import { checkConfiguration } from "../config/check.ts";
 import { EXIT, ReeveError } from "../errors.ts";
 import { containmentProblem, unenforceable } from "../process/containment.ts";
 import { runtime } from "../runtime/index.ts";
-import { readConfiguration } from "./context.ts";
+import { readDefinitions } from "./definitions.ts";
 import { report } from "./failures.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { printJson } from "./render/json.ts";
@@ -19,7 +19,7 @@ interface Findings {
   readonly warnings: readonly string[];
 }
 
-/** `reeve check-config`: what is wrong, or looks wrong, in reeve.toml. */
+/** `reeve check-config`: what is wrong, or looks wrong, in reeve.toml and the modules of jobs. */
 export async function run({ options }: Invocation): Promise<number> {
   try {
     await tell(await look(options), options.flag("json"));
@@ -38,13 +38,14 @@ export async function run({ options }: Invocation): Promise<number> {
 }
 
 async function look(options: Options): Promise<Findings> {
-  const configuration = await readConfiguration(options);
+  const { configuration, modules } = await readDefinitions(options);
   const containment = containmentProblem(configuration.worker.containment, runtime);
   const warnings = [
     ...(containment === null ? [] : [`worker.containment: ${containment}`]),
     ...checkConfiguration(configuration, process.env, unenforceable(runtime)),
   ];
-  return { file: configuration.file, definitions: [...configuration.definitions.keys()], problems: [], warnings };
+  const file = configuration.file ?? modules[0]?.file ?? null;
+  return { file, definitions: [...configuration.definitions.keys()], problems: [], warnings };
 }
 
 async function tell(findings: Findings, json: boolean): Promise<void> {

@@ -29,9 +29,13 @@ export function locateStore(options: Options, configuration: Configuration): Sto
   return new StoreLocation(chooseDirectory(options.text("store"), process.env, configuration.store.path, uid));
 }
 
-/** Runs `use` on the store, which is made if it is not there, and closes it. */
-export async function withStore<T>(options: Options, use: (context: Context) => Promise<T>): Promise<T> {
-  const configuration = await readConfiguration(options);
+/** Runs `use` on the store, which is made if it is not there, and closes it. `read` gives what the verb needs to know. */
+export async function withStore<T>(
+  options: Options,
+  use: (context: Context) => Promise<T>,
+  read: (options: Options) => Promise<Configuration> = readConfiguration,
+): Promise<T> {
+  const configuration = await read(options);
   return openFor(locateStore(options, configuration), configuration, use);
 }
 

@@ -7,7 +7,8 @@ import type { NewJob } from "../store/submission.ts";
 import { readDocument } from "../uws/document.ts";
 import { STAY, type WorkerSettings } from "../worker/ports.ts";
 import { helpHint } from "./arguments.ts";
-import { locateStore, openStore, readConfiguration } from "./context.ts";
+import { locateStore, openStore } from "./context.ts";
+import { readDefinitions } from "./definitions.ts";
 import { dieAs } from "./dying.ts";
 import type { WayOut } from "./foreground-end.ts";
 import { Foreground } from "./foreground.ts";
@@ -16,14 +17,15 @@ import { newId } from "../store/new-id.ts";
 import type { Invocation, Options } from "./invocation.ts";
 import { isOneStream } from "./live-output.ts";
 import { newJob } from "./submission/build.ts";
+import { hereAndNow } from "./submission/here-and-now.ts";
 import { requestOf } from "./submission/flags.ts";
 import { thisWorker } from "../worker/this-worker.ts";
 import { VERSION } from "./version.ts";
 
-/** `reeve run`: one command here and now, supervised and recorded. This process ends as the command does. */
+/** `reeve run`: one command, or job of a definition, here and now, supervised and recorded. This process ends as it does. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const configuration = await readConfiguration(options);
+  const { configuration } = await readDefinitions(options);
   const job = jobOf(invocation, configuration);
   const way = await perform(job, configuration, options);
   return "code" in way ? way.code : dieAs(way.signal, runtime.libc());
@@ -45,7 +47,9 @@ async function perform(job: NewJob, configuration: Configuration, options: Optio
 
 function jobOf(invocation: Invocation, { definitions }: Configuration): NewJob {
   const { options, args, command } = invocation;
-  if (args.length > 0 || command.length === 0) {
+  const [name] = args;
+  const isNamed = name !== undefined && args.length === 1 && command.length === 0 && definitions.size > 0;
+  if (!isNamed && (args.length > 0 || command.length === 0)) {
     throw usageError("`reeve run` takes its command after `--`", "reeve run --timeout 10m -- make test");
   }
   const direct = options.flag("direct");
@@ -54,7 +58,9 @@ function jobOf(invocation: Invocation, { definitions }: Configuration): NewJob {
   const limits = { output: isOneStream() ? ("log" as const) : ("separate" as const), ...asked.limits };
   const now = systemClock.now();
   const around = { definitions, environment: process.env, cwd: process.cwd(), now, newId, idOf: () => "" };
-  return newJob({ ...asked, limits, foreground: { direct } }, around);
+  const foreground = { direct };
+  if (!isNamed) return newJob({ ...asked, limits, foreground }, around);
+  return hereAndNow(newJob(asked, around), { definitions, foreground, output: limits.output });
 }
 
 /** What is not kept needs no manner of keeping it. */

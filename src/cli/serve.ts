@@ -10,7 +10,8 @@ import { Service } from "../service/service.ts";
 import { removeAbandoned } from "../service/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
-import { locateStore, openStore, readConfiguration } from "./context.ts";
+import { locateStore, openStore } from "./context.ts";
+import { readDefinitions } from "./definitions.ts";
 import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
 import { liveJobsOf } from "./serving/live-jobs.ts";
@@ -30,7 +31,7 @@ const NO_WORKER = "no worker is running on this store: --concurrency starts one 
 /** `reeve serve`: the definitions as services, until a signal ends it; with a worker where one is asked for. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const configuration = await readConfiguration(options);
+  const { configuration } = await readDefinitions(options);
   const hasUsers = configuration.users.size > 0;
   const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd(), hasUsers);
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });

@@ -1,7 +1,8 @@
 import { systemClock } from "../clock.ts";
 import { EXIT, usageError } from "../errors.ts";
 import type { NewJob } from "../store/submission.ts";
-import { readConfiguration, withStore, type Context } from "./context.ts";
+import { withStore, type Context } from "./context.ts";
+import { readDefinitions } from "./definitions.ts";
 import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
 import { remarkOnWorkers } from "./living-workers.ts";
@@ -16,7 +17,7 @@ import { waitForAll } from "./wait.ts";
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
   if (options.has("queue")) {
-    const configuration = await readConfiguration(options);
+    const { configuration } = await readDefinitions(options);
     const definition = chosenQueue(options, configuration)?.definition ?? null;
     // What SQS needs is no business of those who do not use it.
     if (definition) return (await import("./submit-to-sqs.ts")).submitToSqs(invocation, definition, configuration);
@@ -27,7 +28,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 function recordAll(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  return withStore(options, async (context) => {
+  const submitAll = async (context: Context): Promise<number> => {
     const jobs = options.has("batch")
       ? readBatch(await batchSource(invocation), around(context))
       : [newJob(await oneRequest(invocation), around(context))];
@@ -35,7 +36,8 @@ function recordAll(invocation: Invocation): Promise<number> {
     await print(ids.map((id) => `${id}\n`).join(""));
     if (!options.flag("quiet") && jobs.some((job) => !job.hold)) await remarkOnWorkers(context.store);
     return options.flag("wait") ? waitForAll(context.store, ids, { quiet: options.flag("quiet") }) : EXIT.done;
-  });
+  };
+  return withStore(options, submitAll, async (given) => (await readDefinitions(given)).configuration);
 }
 
 function around({ store, configuration }: Context): Surroundings {

@@ -1,7 +1,8 @@
+import { CHECKING_VERBS } from "./checking-verbs.ts";
 import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import { SERVICE_VERBS } from "./serving/verbs.ts";
-import { QUIET, WORK_OPTIONS } from "./work-options.ts";
+import { JOBS_OPTION, JSON_OPTION, QUIET, WORK_OPTIONS } from "./work-options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
 /** Options of every verb. */
@@ -12,7 +13,6 @@ export const GLOBAL_OPTIONS: readonly VerbOption[] = [
   ["--no-color", "no colours"],
 ];
 
-const JSON_OPTION: VerbOption = ["--json", "JSON on stdout"];
 const NO_WAIT: VerbOption = ["--no-wait", "do not wait until it has been done"];
 
 /**
@@ -22,17 +22,22 @@ const NO_WAIT: VerbOption = ["--no-wait", "do not wait until it has been done"];
 export const VERBS: readonly Verb[] = [
   {
     name: "run",
-    description: "run one command here and now, supervised and recorded; exits as it does",
-    args: "[...command]",
-    usage: "run [options] -- COMMAND…",
+    description: "run one command, or one job of a definition, here and now, supervised and recorded; exits as it does",
+    args: "[...definition]",
+    usage: "run [options] [DEFINITION] [-- COMMAND…]",
     takesCommand: true,
     ownStreams: true,
     options: [
+      JOBS_OPTION,
       ...FOREGROUND_OPTIONS,
       ["--direct", "it writes to our own stdout and stderr (a terminal stays one), and nothing of it is kept"],
       ["--json", "at the end the job as JSON, the last line on stderr"],
     ],
-    examples: ["reeve run --timeout 2h -- ./backup.sh", "pg_dump shop | reeve run --grace 1m -- ./upload.sh"],
+    examples: [
+      "reeve run --timeout 2h -- ./backup.sh",
+      "pg_dump shop | reeve run --grace 1m -- ./upload.sh",
+      "reeve run --jobs jobs.ts resize --param image=a.png",
+    ],
     load: () => import("./run.ts"),
   },
   {
@@ -42,6 +47,7 @@ export const VERBS: readonly Verb[] = [
     usage: "submit [DEFINITION] [options] [-- COMMAND…]",
     takesCommand: true,
     options: [
+      JOBS_OPTION,
       ...JOB_OPTIONS,
       ...COMMAND_OPTIONS,
       ["--batch <file>", "a job per line of JSON, with these options' names as keys; - is stdin"],
@@ -51,6 +57,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       "reeve submit -- sh -c 'echo hello'",
       "reeve submit resize --param image=a.png",
+      "reeve submit --jobs jobs.ts resize --param image=a.png",
       "reeve submit --batch jobs.ndjson",
       "reeve submit --wait --timeout 10m -- make test",
       "reeve submit --queue https://sqs.eu-west-1.amazonaws.com/123456789012/jobs resize --param image=a.png",
@@ -68,6 +75,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       "reeve work",
       "reeve work --drain --concurrency 4",
+      "reeve work --jobs jobs.ts",
       "reeve work --queue https://sqs.eu-west-1.amazonaws.com/1234/jobs -- ./handle.sh '{body.id}'",
     ],
     load: () => import("./work.ts"),
@@ -222,23 +230,5 @@ export const VERBS: readonly Verb[] = [
     ],
     load: () => import("./dead.ts"),
   },
-  {
-    name: "check-config",
-    description: "check reeve.toml",
-    options: [JSON_OPTION],
-    examples: ["reeve check-config --config reeve.toml"],
-    load: () => import("./check-config.ts"),
-  },
-  {
-    name: "doctor",
-    description: "say what is in force here, what is wrong, and what to do about it",
-    options: [
-      ["--prove", "start processes that are hard to kill, and see which are"],
-      ["--queue <name>", "look at an SQS queue as well, by its URL or name; nothing is sent or deleted"],
-      ["--endpoint <url>", "where that queue's server is"],
-      JSON_OPTION,
-    ],
-    examples: ["reeve doctor", "reeve doctor --prove", "reeve doctor --queue main"],
-    load: () => import("./doctor.ts"),
-  },
+  ...CHECKING_VERBS,
 ];

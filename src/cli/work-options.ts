@@ -3,8 +3,17 @@ import type { VerbOption } from "./verb.ts";
 
 export const QUIET: VerbOption = ["-q, --quiet", "no remarks on stderr"];
 
+export const JSON_OPTION: VerbOption = ["--json", "JSON on stdout"];
+
+/** Where jobs come from that are functions. */
+export const JOBS_OPTION: VerbOption = [
+  "--jobs <file>",
+  "a TypeScript module that exports jobs; may be repeated (else `jobs` of reeve.toml)",
+];
+
 /** The last of them are for `work -- COMMAND`. */
 export const WORK_OPTIONS: readonly VerbOption[] = [
+  JOBS_OPTION,
   [
     "--queue <name>",
     "the queue to work on: one of reeve.toml, an SQS queue's URL, or sqlite (all of reeve.toml, else sqlite)",
@@ -25,6 +34,7 @@ export const WORK_OPTIONS: readonly VerbOption[] = [
 ];
 
 export const SERVE_OPTIONS: readonly VerbOption[] = [
+  JOBS_OPTION,
   ["--listen <address>", "HOST:PORT of this machine itself, or unix:PATH (127.0.0.1:8080)"],
   ["--concurrency <n>", "work on the queues as well, so many jobs at once (none)"],
   ["--allow-host <name>", "a name by which clients know it, behind a proxy; may be repeated"],

@@ -12,7 +12,8 @@ import type { Store } from "../store/store.ts";
 import { KernelLocks } from "../worker/locks.ts";
 import type { Goal, WorkerEnd, WorkerSettings } from "../worker/ports.ts";
 import { Worker } from "../worker/worker.ts";
-import { forPeople, locateStore, openStore, readConfiguration } from "./context.ts";
+import { forPeople, locateStore, openStore } from "./context.ts";
+import { readDefinitions } from "./definitions.ts";
 import { metricsText } from "../service/metrics.ts";
 import { isAlive } from "./living-workers.ts";
 import { MetricsFile } from "./metrics-file.ts";
@@ -26,7 +27,7 @@ import { VERSION } from "./version.ts";
 /** `reeve work`: runs what is queued, and ends by the signal that stopped it. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const configuration = await readConfiguration(options);
+  const { configuration } = await readDefinitions(options);
   const plan = planWork(invocation, configuration);
   const goal = goalOf(options);
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });

@@ -75,6 +75,7 @@ function completed(
     store: { path: path === undefined ? null : resolve(directory, path), durability },
     worker: workerSettings(given, environment),
     queues: new Map(Object.entries(given.queues ?? {})),
+    jobsFile: typeof given.jobs === "string" ? resolve(directory, given.jobs) : null,
     definitions: definitionsOf(given, directory),
     service: given.service ?? { anonymous: false, limits: {} },
     users: new Map(Object.entries(given.users ?? {})),
@@ -104,8 +105,12 @@ function containmentOf(word: string | undefined): Containment | undefined {
 }
 
 function definitionsOf(given: ConfigurationTable, directory: string): Map<string, Definition> {
-  const entries = Object.entries(given.jobs ?? {});
+  const entries = Object.entries(jobTablesOf(given));
   return new Map(
     entries.map(([name, job]) => [name, { ...job, name, cwd: resolve(directory, job.cwd ?? ".") }] as const),
   );
 }
+
+/** The definitions that a document has itself: none, where it names a module that has them. */
+export const jobTablesOf = ({ jobs = {} }: ConfigurationTable): Exclude<typeof jobs, string> =>
+  typeof jobs === "string" ? {} : jobs;

@@ -183,6 +183,8 @@ export interface Definition {
   /** An argv template of its own. */
   exitHandler?: string[];
   route?: Route;
+  /** What it is where it is no command: an export of a module. `command` starts it. */
+  function?: { readonly file: string; readonly name: string };
 }
 
 /** What `reeve.toml` says, completed with the defaults. */
@@ -195,6 +197,8 @@ export interface Configuration {
   store: { path: string | null; durability: "full" | "normal" };
   worker: WorkerSettings;
   queues: Map<string, QueueDefinition>;
+  /** The module of jobs that is named instead of definitions, an absolute path; what is in it, only it can tell. */
+  jobsFile: string | null;
   definitions: Map<string, Definition>;
   service: ServiceSettings;
   /** Who may use the service; none: every client of this machine. */

@@ -134,6 +134,10 @@ const jobTemplates = v.pipe(
   }),
 );
 
+const templates = v.lazy((given) =>
+  typeof given === "string" ? v.string() : named(NAME, NAME_SENTENCE, jobTemplates),
+);
+
 function jobTemplateProblems(given: v.InferOutput<typeof templateTable>): Problem[] {
   const { command, exit_handler: exitHandler = [], env = {}, params = new Map<string, ParameterDefinition>() } = given;
   return [
@@ -191,6 +195,11 @@ function toLimits(given: JobTable): Limits {
   return { ...DEFAULT_LIMITS, ...present(said) };
 }
 
+const jobTables = named(NAME, NAME_SENTENCE, job, RESERVED);
+
+/** Tables, or the file of a module that has them. */
+const jobs = v.lazy((given) => (typeof given === "string" ? nonEmpty : jobTables));
+
 /** The shape of `reeve.toml`: the only place that knows its keys. */
 const configurationTable = table({
   store: optional(table({ path: optional(nonEmpty), durability: optional(oneOf(["full", "normal"])) })),
@@ -205,7 +214,7 @@ const configurationTable = table({
     }),
   ),
   queues: optional(named(NAME, NAME_SENTENCE, queue)),
-  jobs: optional(named(NAME, NAME_SENTENCE, job, RESERVED)),
+  jobs: optional(jobs),
   service: optional(service),
   users: optional(users),
 });
@@ -216,8 +225,8 @@ export type ConfigurationTable = v.InferOutput<typeof configurationTable>;
 /** What a TOML document comes to, or everything that is wrong with it. */
 export function checkDocument(document: unknown): { table: ConfigurationTable } | { problems: Problem[] } {
   const result = v.safeParse(configurationTable, document);
-  const templates = v.safeParse(openTable({ jobs: optional(named(NAME, NAME_SENTENCE, jobTemplates)) }), document);
-  const issues = [...(result.issues ?? []), ...(templates.issues ?? [])];
+  const ofTemplates = v.safeParse(openTable({ jobs: optional(templates) }), document);
+  const issues = [...(result.issues ?? []), ...(ofTemplates.issues ?? [])];
   const problems = distinct([...lostKeyProblems(document), ...issues.map(toProblem), ...referenceProblems(document)]);
   return result.success && problems.length === 0 ? { table: result.output } : { problems };
 }

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { jobTablesOf } from "../config/configuration.ts";
 import type {
   Definition,
   Isolation,
@@ -147,14 +148,17 @@ export async function readDefinitions(given: JobDefinitions, cwd: string): Promi
   const jobs = mapped(given, jobTable);
   const table = await checked({ jobs }, "definitions");
   return new Map(
-    Object.entries(table.jobs ?? {}).map(([name, job]) => [name, { ...job, name, cwd: resolve(cwd, job.cwd ?? ".") }]),
+    Object.entries(jobTablesOf(table)).map(([name, job]) => [
+      name,
+      { ...job, name, cwd: resolve(cwd, job.cwd ?? ".") },
+    ]),
   );
 }
 
 /** @throws ReeveError (configuration) with a line for each limit that is wrong */
 export async function readLimits(given: LimitSettings): Promise<Limits> {
   const table = await checked({ jobs: { job: { ...snaked(given), command: ["true"] } } }, "job");
-  const limits = table.jobs?.["job"]?.limits;
+  const limits = jobTablesOf(table)["job"]?.limits;
   if (!limits) throw new Error("the limits of a job were lost");
   return limits;
 }

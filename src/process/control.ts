@@ -6,6 +6,8 @@ export interface ControlMessages {
   readonly progress: Progress | null;
   readonly results: readonly DeclaredResult[];
   readonly error: SaidError | null;
+  /** Milliseconds after which it wants to be run again, where its exit code puts it back; absent: not said. */
+  readonly releaseMs?: number;
   readonly warnings: readonly string[];
   /** Its log lines that were not told before; absent: none. */
   readonly said?: readonly LogLine[];
@@ -46,6 +48,7 @@ const LONGEST_DEADLINE_S = 10 * 365 * 24 * 3600;
 export class ControlReader {
   #progress: Progress | null = null;
   #error: SaidError | null = null;
+  #releaseMs: number | null = null;
   readonly #results = new Map<string, DeclaredResult>();
   #declared = 0;
   readonly #warnings: string[] = [];
@@ -76,15 +79,17 @@ export class ControlReader {
       error: this.#error,
       warnings: [...this.#warnings, ...unsaid],
       ...(this.#said.length > 0 && { said: this.#said }),
+      ...(this.#releaseMs !== null && { releaseMs: this.#releaseMs }),
     };
   }
 
   /** Messages that come to the same as all that were read, but for log lines and deadlines. */
   summary(): string {
-    const { progress, results, error } = this.messages();
+    const { progress, results, error, releaseMs } = this.messages();
     const said = [
       ...results.map((result) => ({ result })),
       ...(error ? [{ error }] : []),
+      ...(releaseMs === undefined ? [] : [{ release: releaseMs / 1000 }]),
       ...(progress ? [{ progress: progress.fraction, message: progress.message }] : []),
     ];
     return said.map((one) => `${JSON.stringify(one)}\n`).join("");
@@ -105,6 +110,7 @@ export class ControlReader {
     if ("result" in message) return this.#takeResult(message["result"]);
     if ("error" in message) return this.#takeError(message["error"]);
     if ("deadline" in message) return this.#takeDeadline(message["deadline"]);
+    if ("release" in message) return this.#takeRelease(message["release"]);
     return "log" in message && this.#takeLog(message["log"]);
   }
 
@@ -117,6 +123,12 @@ export class ControlReader {
       this.#logLeft -= size;
       this.#said.push(line);
     }
+    return true;
+  }
+
+  #takeRelease(seconds: unknown): boolean {
+    if (typeof seconds !== "number" || !(seconds >= 0 && seconds <= LONGEST_DEADLINE_S)) return false;
+    this.#releaseMs = Math.round(seconds * 1000);
     return true;
   }
 

@@ -66,6 +66,8 @@ export interface Takings {
   readonly progress: Progress | null;
   /** What the job itself said was wrong. */
   readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
+  /** Milliseconds after which it wants to be run again, where its exit code puts it back; absent: not said. */
+  readonly releaseMs?: number;
   /** What was wrong with what it said: never fatal. */
   readonly warnings: readonly string[];
   /** Log lines of the job's own that were not heard before; absent: none. */

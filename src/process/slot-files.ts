@@ -180,19 +180,17 @@ export class SlotFiles {
   collect(launch: Ended, again: boolean): Takings {
     this.loan.takeBack(lendable(this, launch));
     this.#removeMovedBody();
-    const control = this.control().end();
+    const { results: declared, warnings, ...said } = this.control().end();
     const resultsDirectory = this.#keepResults(launch, again);
-    const found = resultsDirectory ? findResults(resultsDirectory, control.results) : { results: [], warnings: [] };
+    const found = resultsDirectory ? findResults(resultsDirectory, declared) : { results: [], warnings: [] };
     this.#keepWork(launch);
     this.#keeper ??= keeperFor(this.#probes, launch.limits);
     this.#keeper?.end();
     return {
       outputs: this.#takeOutputs(launch, again),
       results: found.results,
-      progress: control.progress,
-      error: control.error,
-      warnings: [...control.warnings, ...found.warnings, ...(this.#keeper?.warnings ?? [])],
-      ...(control.said && { said: control.said }),
+      ...said,
+      warnings: [...warnings, ...found.warnings, ...(this.#keeper?.warnings ?? [])],
     };
   }
 

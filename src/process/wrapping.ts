@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ISOLATING_PROGRAMS } from "./isolation.ts";
 import { limited } from "./limiting.ts";
 import type { Limits } from "../config/definition.ts";
+import { OWN_LINK } from "../runtime/port.ts";
 import type { Launch } from "./port.ts";
 import type { StartPlace } from "./spawn.ts";
 import { cannotEnter, refuseMissing } from "./spawn-failures.ts";
@@ -13,14 +14,16 @@ import type { Supervision } from "./supervisor.ts";
  * @throws SpawnFailed when what it needs cannot be had here, or its program is not there.
  */
 export function wrapped(launch: Launch, place: StartPlace, supervision: Supervision): readonly string[] {
-  const bounded = limited(launch.argv, place.enforcement, entrancesOf(place, supervision));
+  const { argv } = launch;
+  // Behind another program the link would be to that one.
+  const lasting = argv[0] === OWN_LINK ? [process.execPath, ...argv.slice(1)] : argv;
+  const bounded = limited(lasting, place.enforcement, entrancesOf(place, supervision));
   const apart = isolated(bounded, place, supervision);
   const kept = place.record?.keeping(apart) ?? apart;
-  if (kept !== launch.argv) {
-    refuseMissing(launch);
-    place.init?.prepare();
-    place.record?.prepare();
-  }
+  if (kept === lasting) return argv;
+  refuseMissing({ ...launch, argv: lasting });
+  place.init?.prepare();
+  place.record?.prepare();
   return kept;
 }
 

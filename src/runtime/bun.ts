@@ -5,6 +5,7 @@ import { forThisUserOnly } from "./sockets.ts";
 import { libcFrom, openLibrary as open, type Symbols } from "./libc.ts";
 import {
   IDLE_SECONDS,
+  OWN_LINK,
   type Database,
   type DatabaseOptions,
   type Exit,
@@ -140,12 +141,26 @@ function serveAt(options: Bun.Serve.Options<undefined> & { unix: string }): Bun.
   return Bun.serve(options);
 }
 
+async function importModule(file: string, name: string, served: object): Promise<Readonly<Record<string, unknown>>> {
+  Bun.plugin({
+    name,
+    setup: (build) => void build.module(name, () => ({ exports: { ...served }, loader: "object" })),
+  });
+  const exports: Readonly<Record<string, unknown>> = await import(file);
+  return exports;
+}
+
 const compiled = Bun.main.startsWith("/$bunfs/");
+
+// A binary that was replaced on disk reads "… (deleted)" in execPath; the kernel's own link still opens it.
+const self = compiled ? [process.platform === "linux" ? OWN_LINK : process.execPath] : [process.execPath, Bun.main];
 
 export const runtime: Runtime = {
   name: "bun",
-  // A binary that was replaced on disk reads "… (deleted)" in execPath; the kernel's own link still opens it.
-  self: compiled ? [process.platform === "linux" ? "/proc/self/exe" : process.execPath] : [process.execPath, Bun.main],
+  self,
+  // Nothing has to be said beforehand.
+  selfImporting: () => self,
+  importModule,
   openDatabase,
   entersGroups: process.platform === "linux",
   spawn,

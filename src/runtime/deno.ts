@@ -1,7 +1,7 @@
 import { spawn as spawnChild } from "node:child_process";
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
 import { forThisUserOnly } from "./sockets.ts";
 import type {
@@ -204,9 +204,25 @@ function silenceAdvice(): void {
   };
 }
 
+/**
+ * A name is given to a module by an import map only, before the program begins; and only where it does not look after
+ * them itself are packages found in the `node_modules` beside whatever imports them.
+ */
+function selfImporting(name: string, address: string): readonly string[] {
+  const map = `data:application/json,${encodeURIComponent(JSON.stringify({ imports: { [name]: address } }))}`;
+  return [process.execPath, "run", "-A", "--node-modules-dir=manual", "--import-map", map, MAIN];
+}
+
+const MAIN = fileURLToPath(Deno.mainModule);
+
 export const runtime: Runtime = {
   name: "deno",
-  self: [process.execPath, "run", "-A", fileURLToPath(Deno.mainModule)],
+  self: [process.execPath, "run", "-A", MAIN],
+  selfImporting,
+  async importModule(file) {
+    const exports: Readonly<Record<string, unknown>> = await import(pathToFileURL(file).href);
+    return exports;
+  },
   openDatabase,
   entersGroups: false,
   spawn,

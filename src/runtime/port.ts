@@ -6,6 +6,18 @@ export interface Runtime {
   readonly name: "bun" | "deno";
   /** Argv of this same program, to start a helper of it. */
   readonly self: readonly string[];
+  /**
+   * The same, to start a helper that calls {@link importModule}: modules that it imports may say `import … from NAME`
+   * and get the module of ours at this address (`file:`).
+   */
+  selfImporting(name: string, address: string): readonly string[];
+  /**
+   * Imports a module of somebody else's, in TypeScript or JavaScript, with what it imports beside it and from
+   * `node_modules`; by `name` it gets `served`.
+   *
+   * @throws whatever the module throws, or the runtime where it cannot be loaded
+   */
+  importModule(file: string, name: string, served: object): Promise<Readonly<Record<string, unknown>>>;
   openDatabase(path: string, options: DatabaseOptions): Database;
   /** Whether `spawn` can start a program in a control group. */
   readonly entersGroups: boolean;
@@ -59,6 +71,9 @@ export interface HttpServer {
   /** Breaks off what is still being answered. */
   close(): Promise<void>;
 }
+
+/** The kernel's link to the program of the process that opens it. */
+export const OWN_LINK = "/proc/self/exe";
 
 /** Seconds for which a connection may be silent: longer than the longest wait for a job. */
 export const IDLE_SECONDS = 90;

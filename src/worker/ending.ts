@@ -14,6 +14,8 @@ export interface Facts {
   readonly limits: Limits;
   /** What the job itself said was wrong. */
   readonly said: Takings["error"];
+  /** When it wants to be run again, where its exit code puts it back; absent: as its limits say. */
+  readonly releaseMs?: Takings["releaseMs"];
   /** Null: there was nothing to clean up, or nobody to do it. */
   readonly cleanUp: CleanUp | null;
   /** Whether a missing program may turn up: a definition's, in a worker that stays. */
@@ -107,7 +109,7 @@ function judgeExit(facts: Facts, code: number): Settlement {
   if (code === 0) return { phase: "COMPLETED", verdict: { kind: "acknowledge" }, counts: "nothing", error: null };
   if (limits.rejectCodes.includes(code) || said?.type === "fatal") return buried(facts, "fatal");
   if (!limits.releaseCodes.includes(code)) return failed(facts);
-  const verdict = { kind: "release", delayMs: limits.releaseDelayMs } as const;
+  const verdict = { kind: "release", delayMs: facts.releaseMs ?? limits.releaseDelayMs } as const;
   return { phase: "QUEUED", verdict, counts: "nothing", error: errorOf(facts) };
 }
 

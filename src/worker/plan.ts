@@ -1,6 +1,7 @@
 import type { Definition, Limits } from "../config/definition.ts";
 import { DEFAULT_LIMITS } from "../config/definition.ts";
 import { compileEnvironment, expandEnvironment } from "../config/environment-template.ts";
+import { functionEnvironment } from "../config/function-inputs.ts";
 import { checkParameters } from "../config/parameters.ts";
 import { compileTemplate, expandTemplate, Rejection, type Template, type TemplateContext } from "../config/template.ts";
 import { ReeveError } from "../errors.ts";
@@ -41,7 +42,7 @@ export class Planner {
     this.#environment = environment;
   }
 
-  plan(job: Job, inputs: Inputs): Planned {
+  plan(job: Pick<Job, "definition">, inputs: Inputs): Planned {
     const { context, command } = inputs;
     if (context.kind === "command" && command) {
       const { cwd, environment, limits, exitHandler = null } = context;
@@ -91,7 +92,9 @@ function expand({ definition, template, exitHandler, environment }: Prepared, in
     const from = { parameters, body, attributes: { ...attributes } };
     const argv = expandTemplate(template, from);
     const handler = exitHandler && expandTemplate(exitHandler, from);
-    return { kind: "plan", plan: { argv, cwd, environment: environment(from), exitHandler: handler }, limits };
+    const own = environment(from);
+    const all = definition.function ? { ...own, ...functionEnvironment(parameters, from.attributes) } : own;
+    return { kind: "plan", plan: { argv, cwd, environment: all, exitHandler: handler }, limits };
   } catch (error) {
     if (!(error instanceof Rejection) && !(error instanceof ReeveError)) throw error;
     return { kind: "rejected", reason: error.message, limits };

@@ -18,6 +18,7 @@ const configurationOf = (one: Definition): Configuration => ({
     endOutliving: false,
   },
   queues: new Map(),
+  jobsFile: null,
   definitions: new Map([[one.name, one]]),
   service: { anonymous: false, limits: {} },
   users: new Map(),

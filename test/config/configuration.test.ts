@@ -40,6 +40,7 @@ describe("which file is read", () => {
         endOutliving: false,
       },
       queues: new Map(),
+      jobsFile: null,
       definitions: new Map(),
       service: { anonymous: false, limits: {} },
       users: new Map(),

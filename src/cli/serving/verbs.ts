@@ -8,7 +8,11 @@ export const SERVICE_VERBS: readonly Verb[] = [
     description:
       "offer the definitions of reeve.toml as UWS 1.1 services over HTTP; --concurrency runs their jobs, too",
     options: SERVE_OPTIONS,
-    examples: ["reeve serve --concurrency 2", "reeve serve --listen unix:/run/reeve.sock"],
+    examples: [
+      "reeve serve --concurrency 2",
+      "reeve serve --jobs jobs.ts --concurrency 2",
+      "reeve serve --listen unix:/run/reeve.sock",
+    ],
     load: () => import("../serve.ts"),
   },
   {

@@ -93,7 +93,7 @@ function limitsOf(request: JobRequest): Limits {
 }
 
 /** A job in the foreground is not put back, also where an earlier version of this program has to judge it. */
-const NEVER_AGAIN = { onLost: "fail", onSignal: "fail" } as const satisfies Partial<Limits>;
+export const NEVER_AGAIN = { onLost: "fail", onSignal: "fail" } as const satisfies Partial<Limits>;
 
 /** UWS counts whole seconds, and 0 would be no limit. */
 const seconds = (milliseconds: number | null): number | null =>

@@ -4,9 +4,13 @@ import { LIMIT_OPTIONS } from "./limits.ts";
 
 const RUN_ID: VerbOption = ["--run-id <text>", "a label of your own"];
 
-const JOB_ITSELF: readonly VerbOption[] = [
+const PARAMETERS: readonly VerbOption[] = [
   ["--param <k=v>", "a parameter of the definition; may be repeated (SQS: no secret ones, which the queue would show)"],
   ["--file <k=@path>", "a file parameter of the definition; may be repeated; not on SQS"],
+];
+
+const JOB_ITSELF: readonly VerbOption[] = [
+  ...PARAMETERS,
   ["--body <text>", "what the job reads on stdin (SQS: the message, as it is, without a definition)"],
   ["--body-file <file>", "the same, from a file or stdin (-)"],
   ["--priority <n>", "higher ones are run first (0); not on SQS"],
@@ -56,6 +60,7 @@ const isOutput = (flags: string): boolean => optionForm(flags).name === "output"
 /** The same for a command in the foreground. */
 export const FOREGROUND_OPTIONS: readonly VerbOption[] = [
   RUN_ID,
+  ...PARAMETERS.map(([flags, description]): VerbOption => [flags, description.replace(/ \(SQS.*|; not on SQS/, "")]),
   ...COMMAND_OPTIONS.filter(([flags]) => isForeground(flags)).map(([flags, description]): VerbOption => [
     flags,
     isOutput(flags) ? "kept as one log, or apart (as ours are)" : description,

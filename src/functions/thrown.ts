@@ -1,0 +1,30 @@
+import { inspect } from "node:util";
+import { messageOf } from "../errors.ts";
+import { firstPlace, shownPath, theirStack } from "./places.ts";
+
+/** What was thrown, for the job's error and for its output. */
+export interface Thrown {
+  /** A sentence, with the line of the job's own source where that is known. */
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Explains what a function has thrown. Places are told relative to `directory`. */
+export function explain(error: unknown, directory: string): Thrown {
+  if (!(error instanceof Error)) return { message: `thrown: ${shortly(error)}`, stack: `thrown: ${inspect(error)}` };
+  const place = firstPlace(error.stack ?? "");
+  const where = place === null ? "" : ` (${shownPath(place.file, directory)}:${place.line})`;
+  return { message: `${error.name}: ${messageOf(error)}${where}`, stack: stackOf(error) };
+}
+
+const shortly = (value: unknown): string => inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+
+/** On some runtimes a stack begins with what was thrown, on others not. */
+function stackOf(error: Error): string {
+  const head = `${error.name}: ${error.message}`;
+  const stack = theirStack(error.stack ?? "");
+  const whole = stack.includes(error.message) ? stack : `${head}\n${stack}`;
+  const { cause } = error;
+  if (cause === undefined) return whole;
+  return `${whole}\nCaused by: ${cause instanceof Error ? stackOf(cause) : inspect(cause)}`;
+}
