@@ -112,7 +112,7 @@ export class ProcessManager implements AsyncDisposable {
       graceMs: this.#graceMs,
     });
     const slot = this.#slot(directory);
-    const tree = slot.start(launch);
+    const tree = startIn(slot, launch);
     const child: Child = { tree, ended: this.#follow(slot, tree, launch, options.onEnd) };
     this.#children.add(child);
     void child.ended.finally(() => this.#children.delete(child));
@@ -177,12 +177,27 @@ export class ProcessManager implements AsyncDisposable {
     const exit = await tree.exited;
     const left = await tree.gone(this.#order);
     const { outputs } = slot.collect(launch);
-    slot.close();
     const output = outputOf(outputs);
+    remove(slot);
     const ended = { pid: tree.pid, command: launch.argv, exitCode: exit.code, signal: exit.signal, output, left };
     this.#due.push(() => onEnd?.(ended));
     this.wakeUp();
   }
+}
+
+/** @throws SpawnFailed when there is no process, and nothing is left of its place. */
+function startIn(slot: Slot, launch: Launch): RunningTree {
+  try {
+    return slot.start(launch);
+  } catch (error) {
+    remove(slot);
+    throw error;
+  }
+}
+
+function remove(slot: Slot): void {
+  slot.close();
+  rmSync(slot.directory, { recursive: true, force: true });
 }
 
 interface Place {
