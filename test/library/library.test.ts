@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, within } from "../support/eventually.ts";
 import { isLiving } from "../support/processes.ts";
@@ -11,12 +12,22 @@ let consumer: Consumer;
 let server: SqsServer;
 beforeAll(async () => {
   consumer = Consumer.install();
+  for (const [index, { program }] of EXAMPLES.entries()) consumer.write(`programs/readme-${index}.ts`, program);
   server = await SqsServer.start();
 });
 afterAll(async () => {
   consumer[Symbol.dispose]();
   await server[Symbol.asyncDispose]();
 });
+
+const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+/** The programs of its section, each with what it prints where that is told. */
+const EXAMPLES = examplesOf(/\n### As a library\n([^]*?)\n### /.exec(README)?.[1] ?? "");
+
+function examplesOf(section: string): { readonly program: string; readonly prints: string | null }[] {
+  const blocks = section.matchAll(/^```ts\n([^]*?)^```\n(?:\n```text\n([^]*?)^```\n)?/gm);
+  return [...blocks].map(([, program = "", prints]) => ({ program, prints: prints ?? null }));
+}
 
 /** What a program told that came to its end without a word on stderr. */
 function toldBy({ code, signal, stderr, told }: Ended): unknown[] {
@@ -98,6 +109,12 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
       { heard: true, phase: "COMPLETED", uncaught: "Error: a listener's own" },
       { heard: 1 },
     ]);
+  });
+
+  test("is as the README has it", async () => {
+    expect(EXAMPLES.map(({ prints }) => prints !== null)).toEqual([true, false]);
+    const { stdout, stderr } = await consumer.run(consumer.place(host), "readme-0.ts");
+    expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: EXAMPLES[0]?.prints?.trim() ?? "", stderr: "" });
   });
 
   test("has nothing printed", async () => {
