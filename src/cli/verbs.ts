@@ -2,6 +2,7 @@ import { CHECKING_VERBS } from "./checking-verbs.ts";
 import { SQS_LETTER_OPTIONS } from "./dead-sqs/options.ts";
 import { COMMAND_OPTIONS, FOREGROUND_OPTIONS, JOB_OPTIONS } from "./submission/options.ts";
 import { SERVICE_VERBS } from "./serving/verbs.ts";
+import { TOP_VERB } from "./top/verb.ts";
 import { JOBS_OPTION, JSON_OPTION, QUIET, WORK_OPTIONS } from "./work-options.ts";
 import type { Verb, VerbOption } from "./verb.ts";
 
@@ -138,6 +139,7 @@ export const VERBS: readonly Verb[] = [
     examples: ["reeve wait 3f7 --timeout 10m"],
     load: () => import("./wait.ts"),
   },
+  TOP_VERB,
   {
     name: "why",
     description: "tell a job's story, and what it waits for",

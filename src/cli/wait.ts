@@ -8,6 +8,7 @@ import type { Invocation } from "./invocation.ts";
 import { exitCodeOf, WAITED_TOO_LONG } from "./outcome.ts";
 import { printJson } from "./render/json.ts";
 import { remark } from "./streams.ts";
+import { WaitProgress } from "./wait-progress.ts";
 import { waitForEnd } from "../store/waiting.ts";
 
 /** `reeve wait`: waits until all have ended; exits as the first one did that failed. */
@@ -50,7 +51,8 @@ async function waitForOne(store: Store, id: string, timeoutMs: number | null, qu
   const job = store.jobs.byId(id);
   if (!job) throw nothingThere(`job ${id} has been deleted`);
   if (!quiet) remarkOnStandstill(job);
-  const ended = await waitForEnd(store, job, timeoutMs);
+  const progress = new WaitProgress(quiet);
+  const ended = await waitForEnd(store, job, timeoutMs, progress.see).finally(() => progress.end());
   if (ended?.kind === "gone") throw nothingThere(`job ${id} was deleted while it was waited for`);
   return ended?.job ?? null;
 }

@@ -31,6 +31,21 @@ export function readStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/** USER_HZ, see time(7): what the kernel tells of processor time is in these, on all machines that there are. */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time of a process with the children that it has waited for, and its resident memory. */
+export function readUsage(pid: number): { readonly cpuSeconds: number; readonly memoryBytes: number } | undefined {
+  const [stat, status] = [readShort(`/proc/${pid}/stat`), readShort(`/proc/${pid}/status`)];
+  if (stat === undefined || status === undefined) return undefined;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return {
+    cpuSeconds: ticks / TICKS_PER_SECOND,
+    memoryBytes: Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1] ?? 0) * 1024,
+  };
+}
+
 /** A zombie has ended; only its parent has not asked. */
 export const isAlive = (stat: ProcessStat | undefined): stat is ProcessStat =>
   stat !== undefined && stat.state !== "Z" && stat.state !== "X";

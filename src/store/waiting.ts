@@ -49,12 +49,19 @@ export function waitFor<T extends object>(
 /** What has become of a job: it has ended, or it is not there any more. */
 export type Ended = { readonly kind: "ended"; readonly job: Job } | { readonly kind: "gone"; readonly id: string };
 
-/** Waits until a job has ended, or been forgotten; null when it took too long. */
-export function waitForEnd(store: Store, { seq, id }: Job, timeoutMs: number | null): Promise<Ended | null> {
+/** Waits until a job has ended, or been forgotten; null when it took too long. `see` is shown the job meanwhile. */
+export function waitForEnd(
+  store: Store,
+  { seq, id }: Job,
+  timeoutMs: number | null,
+  see: (job: Job) => void = () => {},
+): Promise<Ended | null> {
   return waitFor<Ended>(store, timeoutMs, () => {
     const job = store.jobs.bySeq(seq);
     // A row may be used again for another job.
     if (job?.id !== id) return { kind: "gone", id };
-    return isFinal(job.phase) ? { kind: "ended", job } : undefined;
+    if (isFinal(job.phase)) return { kind: "ended", job };
+    see(job);
+    return undefined;
   });
 }

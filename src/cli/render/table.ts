@@ -43,7 +43,8 @@ function line(row: Row, widths: readonly number[], room: number): string {
 /** How wide a terminal shows it: colours take no cell, pictures and East Asian letters two. */
 const cells = (text: string): number => measure(text).width;
 
-function cut(text: string, room: number): string {
+/** So much of a text as fits into so many cells. */
+export function cut(text: string, room: number): string {
   const { truncated, index } = measure(text, { limit: room, ellipsis: "…" });
   return truncated ? `${text.slice(0, index)}…` : text;
 }
