@@ -1,5 +1,22 @@
 /** Reeve as a library; the README, "As a library", has examples. */
 export { EXIT, ReeveError, type ExitCode } from "./errors.ts";
+export { defineJob, file, Reject, Release, type ResultFile } from "./functions/api.ts";
+export type {
+  Context,
+  ExitContext,
+  Job,
+  JobOptions,
+  JobSource,
+  LogLevel,
+  Message,
+  Parameter,
+  Parameters,
+  ParameterType,
+  ResourceOptions,
+  ResultValue,
+  Size,
+  Values,
+} from "./functions/api.ts";
 export type { DispatchedJob, QueueMessage } from "./library/dispatched.ts";
 export { JobFailed, WorkerFailed } from "./library/errors.ts";
 export { JobStore, type JobStoreOptions, type ListFilter } from "./library/job-store.ts";
@@ -21,14 +38,7 @@ export type {
   RequestBase,
   SubmitRequest,
 } from "./library/request.ts";
-export type {
-  Duration,
-  JobDefinition,
-  JobDefinitions,
-  LimitSettings,
-  ParameterSettings,
-  ResourceSettings,
-} from "./library/settings.ts";
+export type { Duration, JobDefinition, JobDefinitions, LimitSettings, ParameterSettings } from "./library/settings.ts";
 export type { Decide, Decision, EndedAttempt, RunOptions, WorkerOptions, WorkQueue } from "./library/worker-options.ts";
 export {
   endBySignal,

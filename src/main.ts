@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs";
 import { codeOf } from "./errors.ts";
 import { versionLine } from "./cli/version.ts";
 import { FUNCTION_VERB } from "./functions/verb.ts";
@@ -23,15 +22,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** What a function leaves open or running does not keep its process; what it has written does. */
 async function serveModule(argv: readonly string[]): Promise<number> {
-  const [{ serveModule: serve }, { runtime }] = await Promise.all([
-    import("./functions/child.ts"),
-    import("./runtime/index.ts"),
-  ]);
-  const way = await serve(argv, runtime);
-  if (!fstatSync(1).isFile()) await new Promise((resolve) => process.stdout.write("", resolve));
-  return "code" in way ? way.code : (await import("./cli/dying.ts")).dieAs(way.signal, runtime.libc());
+  const [{ serve }, { runtime }] = await Promise.all([import("./functions/serving.ts"), import("./runtime/index.ts")]);
+  return serve(argv, runtime, async (signal) => (await import("./cli/dying.ts")).dieAs(signal, runtime.libc()));
 }
 
 /** Whoever read our output has gone (`| head`): nobody is left to tell, and nothing is wrong. */

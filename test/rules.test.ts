@@ -24,9 +24,10 @@ const LONGEST_FILE = 250;
 /** Which rooms of src a room may import from; what is not here is refused. In parentheses: their types only. */
 const EDGES: Readonly<Record<string, string>> = {
   main: "cli functions runtime errors",
-  index: "library errors",
+  child: "cli functions runtime",
+  index: "functions library errors",
   library:
-    "cli/submission worker queue queue/sqlite queue/sqs-queue (queue/sqs) process store runtime config uws clock errors events",
+    "cli/submission functions worker queue queue/sqlite queue/sqs-queue (queue/sqs) process store runtime config uws clock errors events",
   cli: "cli/submission functions worker queue queue/sqlite queue/sqs queue/sqs-queue process store runtime config uws service clock errors events log watch",
   "cli/submission": "cli worker process queue/sqs store config uws errors",
   functions: "process runtime config clock errors",
@@ -149,8 +150,8 @@ const RULES: readonly HouseRule[] = [
     good: at("src/cli/a.ts", "// As Bun.spawn does it.\nstart();"),
   },
   {
-    name: "only src/main.ts ends the process",
-    rule: onlyIn(/^src\/main\.ts$/, /\bprocess\.exit\(|\bDeno\.exit\(/g, "belongs into src/main.ts"),
+    name: "only an entry ends the process",
+    rule: onlyIn(/^src\/(?:main|child)\.ts$/, /\bprocess\.exit\(|\bDeno\.exit\(/g, "belongs into an entry"),
     files: SRC,
     bad: at("src/cli/a.ts", "process.exit(1);"),
     good: at("src/cli/a.ts", "process.exitCode = 1;"),

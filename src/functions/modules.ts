@@ -20,6 +20,8 @@ export interface Asking {
   readonly clock: Clock;
   readonly environment: Environment;
   readonly cwd: string;
+  /** The file of this program's entry, where another program has it as a package. */
+  readonly main?: string;
 }
 
 /**
@@ -32,10 +34,10 @@ export interface Asking {
 export async function askModule(
   file: string,
   taken: ReadonlyMap<string, string>,
-  { runtime, clock, environment, cwd }: Asking,
+  { runtime, clock, environment, cwd, main }: Asking,
 ): Promise<FunctionModule> {
   refuseMissing(file, cwd);
-  const argv = loadingArgv(runtime);
+  const argv = loadingArgv(runtime, main);
   const question = {
     argv: [...argv, FUNCTION_VERB, "describe", file],
     cwd: dirname(file),

@@ -13,14 +13,13 @@ import type { Store } from "../store/store.ts";
 import { onChange, waitForEnd } from "../store/waiting.ts";
 import { readDocument, type JobDocument } from "../uws/document.ts";
 import { storedBytes } from "./bytes.ts";
+import { allDefinitions, type GivenDefinitions } from "./definitions.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
 import { milliseconds, readRequest, type SubmitRequest } from "./request.ts";
-import { readDefinitions, type Duration, type JobDefinitions } from "./settings.ts";
+import type { Duration } from "./settings.ts";
 
-/** How a store is opened. */
-export interface JobStoreOptions {
-  /** The definitions that jobs may name, and that workers of this store have unless they are given others. */
-  readonly definitions?: JobDefinitions | undefined;
+/** How a store is opened. Workers of it have its definitions, unless they are given others. */
+export interface JobStoreOptions extends GivenDefinitions {
   /** `"full"`: what was written survives a power cut. `"normal"`: it survives a crash of the program. */
   readonly durability?: "full" | "normal" | undefined;
   /** Who asks, for the record; `"library"`. */
@@ -76,7 +75,7 @@ export class JobStore implements AsyncDisposable, Disposable {
    */
   static async open(directory?: string, options: JobStoreOptions = {}): Promise<JobStore> {
     const { by = "library", environment = process.env, durability = "full" } = options;
-    const definitions = await readDefinitions(options.definitions ?? {}, process.cwd());
+    const definitions = await allDefinitions(options, environment);
     const location = new StoreLocation(chooseDirectory(directory, environment, null, process.getuid?.()));
     const store = openStore(location, { environment, durability, patience: "fail" });
     return new JobStore(store, definitions, { by, environment });

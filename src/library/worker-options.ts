@@ -1,22 +1,21 @@
 import type { Containment } from "../config/definition.ts";
 import type { Ending, Settlement } from "../store/job.ts";
+import type { GivenDefinitions } from "./definitions.ts";
 import type { JobStore } from "./job-store.ts";
 import type { Environment } from "./opening.ts";
 import type { SqliteQueue, SqsQueue } from "./queues.ts";
 import type { ParameterValue } from "./request.ts";
-import type { Duration, JobDefinitions } from "./settings.ts";
+import type { Duration } from "./settings.ts";
 
 /** Where a worker takes its jobs from. */
 export type WorkQueue = SqliteQueue | SqsQueue;
 
-/** What a worker is made of. */
-export interface WorkerOptions {
+/** What a worker is made of. It has the definitions of its store, unless it is given others. */
+export interface WorkerOptions extends GivenDefinitions {
   /** The store that it works in, or its directory. It opens it by itself. */
   readonly store: JobStore | string;
   /** One or more; the store's own queue. */
   readonly queue?: WorkQueue | readonly WorkQueue[] | undefined;
-  /** What jobs by name, and messages, run; those of the store. */
-  readonly definitions?: JobDefinitions | undefined;
   /** Parameters that every message of an SQS queue is given, beside its own. The same one from both is an error. */
   readonly params?: Readonly<Record<string, ParameterValue>> | undefined;
   /** Jobs at once; one for each processor. */

@@ -19,11 +19,11 @@ import type { Goal, WorkerSettings } from "../worker/ports.ts";
 import type { Review } from "../worker/review.ts";
 import { thisWorker } from "../worker/this-worker.ts";
 import { Worker as InnerWorker } from "../worker/worker.ts";
+import { allDefinitions } from "./definitions.ts";
 import { definitionsOf } from "./job-store.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
 import { settingsOf, type SqsQueue } from "./queues.ts";
 import { milliseconds, parametersOf } from "./request.ts";
-import { readDefinitions } from "./settings.ts";
 import { VERSION } from "./version.ts";
 import type { Decide, WorkerOptions, WorkQueue } from "./worker-options.ts";
 
@@ -39,6 +39,7 @@ export class Workshop {
   readonly #queues: readonly WorkQueue[];
   #store: Store | null = null;
   #processes: ProcessManager | null = null;
+  #given: Promise<ReadonlyMap<string, Definition>> | null = null;
 
   /** @throws ReeveError (usage) for a name or a number that cannot be */
   constructor(options: WorkerOptions, emit: Emit) {
@@ -126,9 +127,11 @@ export class Workshop {
   }
 
   async #definitions(): Promise<ReadonlyMap<string, Definition>> {
-    const { definitions, store } = this.#options;
-    if (definitions) return readDefinitions(definitions, process.cwd());
-    return typeof store === "string" ? new Map() : definitionsOf(store);
+    const { definitions, jobs, store } = this.#options;
+    if (!definitions && !jobs && typeof store !== "string") return definitionsOf(store);
+    // Once: whoever has it work again and again does not pay for it each time.
+    this.#given ??= allDefinitions(this.#options, this.#environment);
+    return this.#given;
   }
 
   #openQueues(settings: WorkerSettings): Promise<Queue[]> {

@@ -159,7 +159,7 @@ export const runtime: Runtime = {
   name: "bun",
   self,
   // Nothing has to be said beforehand.
-  selfImporting: () => self,
+  selfImporting: (_name, _address, main) => (main === undefined ? self : [process.execPath, main]),
   importModule,
   openDatabase,
   entersGroups: process.platform === "linux",

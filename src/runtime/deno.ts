@@ -208,9 +208,9 @@ function silenceAdvice(): void {
  * A name is given to a module by an import map only, before the program begins; and only where it does not look after
  * them itself are packages found in the `node_modules` beside whatever imports them.
  */
-function selfImporting(name: string, address: string): readonly string[] {
+function selfImporting(name: string, address: string, main: string = MAIN): readonly string[] {
   const map = `data:application/json,${encodeURIComponent(JSON.stringify({ imports: { [name]: address } }))}`;
-  return [process.execPath, "run", "-A", "--node-modules-dir=manual", "--import-map", map, MAIN];
+  return [process.execPath, "run", "-A", "--node-modules-dir=manual", "--import-map", map, main];
 }
 
 const MAIN = fileURLToPath(Deno.mainModule);

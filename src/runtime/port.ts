@@ -9,8 +9,10 @@ export interface Runtime {
   /**
    * The same, to start a helper that calls {@link importModule}: modules that it imports may say `import … from NAME`
    * and get the module of ours at this address (`file:`).
+   *
+   * @param main the file of this program's entry, where another program has it as a package
    */
-  selfImporting(name: string, address: string): readonly string[];
+  selfImporting(name: string, address: string, main?: string): readonly string[];
   /**
    * Imports a module of somebody else's, in TypeScript or JavaScript, with what it imports beside it and from
    * `node_modules`; by `name` it gets `served`.

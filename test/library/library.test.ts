@@ -163,6 +163,17 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
     expect(told.slice(9)).toEqual([{ size: 1_000_000 }, { failed: "ENOENT" }, { living: 0, seen: 1, files: 0 }]);
   });
 
+  test("runs functions of a module, each in a process of its own", async () => {
+    expect(await run(host, "functions.ts")).toEqual([
+      { result: { said: "hello youhello you", body: "a body" }, isOwnProcess: true },
+      { attempts: 2, phase: "COMPLETED" },
+      { phase: "ERROR", isNamed: true },
+      ["greets nobody", "greets nobody", "greets you"],
+      expect.stringMatching(/programs\/jobs\.ts:3: greet has a name that is taken: it is in definitions as well$/),
+      'The parameter `times` must be an integer (given: "often").',
+    ]);
+  });
+
   test("works on an SQS queue", async () => {
     const [name, dead] = await server.createPair({}, 2);
     const url = `${server.proxy.origin}/000000000000/${name}`;
