@@ -1,4 +1,4 @@
-import { openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 import { inheritedOpenFilesLimit } from "./proc.ts";
@@ -29,6 +29,10 @@ export class Inheritance {
     } finally {
       this.#set("own");
     }
+  }
+
+  close(): void {
+    if (this.#memory) closeSync(this.#memory.descriptor);
   }
 
   #set(whose: "children" | "own"): void {

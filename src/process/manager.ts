@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Containment } from "../config/definition.ts";
 import type { Runtime } from "../runtime/port.ts";
@@ -97,6 +97,13 @@ export class ProcessManager implements Processes {
     const trees = [...this.#running.keys()];
     for (const tree of trees) tree.stop(order);
     await Promise.all(trees.map(async (tree) => tree.exited.then(() => tree.gone(order))));
+  }
+
+  /** Gives back what it has open, when none of its processes is left. It can start no more. */
+  close(): void {
+    closeSync(this.#supervision.devNull);
+    this.#supervision.inheritance.close();
+    this.#supervision.orphans.close();
   }
 
   async recover(attempt: DeadAttempt): Promise<Remains> {

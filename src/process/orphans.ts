@@ -1,4 +1,4 @@
-import { openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 import { readStat, seesProcesses, type ProcessStat } from "./proc.ts";
@@ -47,6 +47,10 @@ export class Orphans {
   /** Of a tree that is left to itself: they are nobody's strays. `members` finds them. */
   spare(members: () => readonly ProcessStat[]): void {
     this.#spared.push(members);
+  }
+
+  close(): void {
+    if (this.#children !== null) closeSync(this.#children);
   }
 
   /** Strangers that are nobody's any more, as far as can be known. */
