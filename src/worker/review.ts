@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 import type { CleanUp, Ending, Settlement } from "../store/job.ts";
-import type { ActiveJob } from "./active-job.ts";
+import type { ActiveJob, Started } from "./active-job.ts";
 import type { Ports } from "./ports.ts";
 
 /** An attempt that ended by itself or by a bound of its own, and what its limits make of that. */
@@ -21,13 +21,17 @@ export type Decision =
 /** Null: what its limits say. */
 export type Review = (judged: Judged) => Decision | null;
 
+interface Ended extends Pick<ActiveJob, "cause"> {
+  readonly started: Pick<Started, "job" | "message">;
+}
+
 /**
  * What whoever made the worker makes of an ending. A stop, an abort or a lost lease is nobody's to judge; nor is what
  * was not cleaned up after, since running it again might make things worse.
  */
 export function reviewed(
   settlement: Settlement,
-  { started, cause }: ActiveJob,
+  { started, cause }: Ended,
   { ending, cleanUp }: { readonly ending: Ending; readonly cleanUp: CleanUp | null },
   { review, emit }: Pick<Ports, "review" | "emit">,
 ): Settlement {
