@@ -2,6 +2,7 @@ import { systemClock } from "../clock.ts";
 import { newJob, type Surroundings } from "../cli/submission/build.ts";
 import type { Definition } from "../config/definition.ts";
 import { nothingThere } from "../errors.ts";
+import type { Durability } from "../store/database.ts";
 import type { Decision } from "../store/decisions.ts";
 import type { Job } from "../store/job.ts";
 import { chooseDirectory, StoreLocation } from "../store/location.ts";
@@ -21,7 +22,7 @@ import type { Duration } from "./settings.ts";
 /** How a store is opened. Workers of it have its definitions, unless they are given others. */
 export interface JobStoreOptions extends GivenDefinitions {
   /** `"full"`: what was written survives a power cut. `"normal"`: it survives a crash of the program. */
-  readonly durability?: "full" | "normal" | undefined;
+  readonly durability?: Durability | undefined;
   /** Who asks, for the record; `"library"`. */
   readonly by?: string | undefined;
   /** Where submitted commands get PATH, HOME and their like from; this process's own. */
@@ -45,8 +46,13 @@ interface Asking {
   readonly environment: Environment;
 }
 
-/** For workers of the store. */
-export let definitionsOf: (store: JobStore) => ReadonlyMap<string, Definition>;
+/** What workers of a store have of it. */
+export interface Shared {
+  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly durability: Durability;
+}
+
+export let sharedBy: (store: JobStore) => Shared;
 
 /**
  * All jobs of one store, which other programs and the command line may have open, too. Ids may be given as any unique
@@ -55,15 +61,15 @@ export let definitionsOf: (store: JobStore) => ReadonlyMap<string, Definition>;
 export class JobStore implements AsyncDisposable, Disposable {
   readonly #store: Store;
   readonly #asking: Asking;
-  readonly #definitions: ReadonlyMap<string, Definition>;
+  readonly #shared: Shared;
 
   static {
-    definitionsOf = (store) => store.#definitions;
+    sharedBy = (store) => store.#shared;
   }
 
-  private constructor(store: Store, definitions: ReadonlyMap<string, Definition>, asking: Asking) {
+  private constructor(store: Store, shared: Shared, asking: Asking) {
     this.#store = store;
-    this.#definitions = definitions;
+    this.#shared = shared;
     this.#asking = asking;
   }
 
@@ -78,7 +84,7 @@ export class JobStore implements AsyncDisposable, Disposable {
     const definitions = await allDefinitions(options, environment);
     const location = new StoreLocation(chooseDirectory(directory, environment, null, process.getuid?.()));
     const store = openStore(location, { environment, durability, patience: "fail" });
-    return new JobStore(store, definitions, { by, environment });
+    return new JobStore(store, { definitions, durability }, { by, environment });
   }
 
   /** Where it is: an absolute path. */
@@ -106,7 +112,7 @@ export class JobStore implements AsyncDisposable, Disposable {
   async submitAll(requests: readonly SubmitRequest[]): Promise<string[]> {
     const now = systemClock.now();
     const around: Surroundings = {
-      definitions: this.#definitions,
+      definitions: this.#shared.definitions,
       environment: this.#asking.environment,
       cwd: process.cwd(),
       now,

@@ -156,6 +156,8 @@ export class ProcessManager implements AsyncDisposable {
     await this.#processes?.tearDown(this.#order);
     await this.waitForAll();
     if (this.#due.length > 0) await this.step();
+    this.#processes?.close();
+    this.#processes = null;
     if (this.#directory) rmSync(this.#directory, { recursive: true, force: true });
     this.#directory = null;
   }

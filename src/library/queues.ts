@@ -42,6 +42,8 @@ export interface SqsQueueOptions {
   readonly pointerPayloads?: "keep" | "delete" | undefined;
   /** Where `AWS_…` is read; this process's own. */
   readonly environment?: Environment | undefined;
+  /** Told what the SDK warns of at calls of this queue; a worker of it tells that by the event `warning`. */
+  readonly onWarning?: ((what: string) => void) | undefined;
 }
 
 /** How a queue is set, as it says itself. */
@@ -131,11 +133,12 @@ export class SqsQueue implements AsyncDisposable {
     const definition = await this.#settings();
     const { connectTo } = await import("../queue/sqs-connecting.ts");
     const environment = this.#environment;
-    return connectTo(definition, { runtime, clock: systemClock, random: Math.random, environment, warn: () => {} });
+    const warn = this.#options.onWarning ?? (() => {});
+    return connectTo(definition, { runtime, clock: systemClock, random: Math.random, environment, warn });
   }
 
   async #settings(): Promise<SqsQueueDefinition> {
-    const { environment: _, ...given } = this.#options;
+    const { environment: _, onWarning: __, ...given } = this.#options;
     const queue = await readQueue(given);
     if (queue.type !== "sqs") throw new Error("an SQS queue was read as another");
     return queue;

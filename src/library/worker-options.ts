@@ -1,4 +1,5 @@
 import type { Containment } from "../config/definition.ts";
+import type { Durability } from "../store/database.ts";
 import type { Ending, Settlement } from "../store/job.ts";
 import type { GivenDefinitions } from "./definitions.ts";
 import type { JobStore } from "./job-store.ts";
@@ -30,8 +31,8 @@ export interface WorkerOptions extends GivenDefinitions {
   readonly connectTimeout?: Duration | undefined;
   /** What holds the trees of its jobs together beside their marks; `"auto"`. */
   readonly containment?: Containment | undefined;
-  /** What survives a power cut, see {@link JobStoreOptions}; `"full"`. */
-  readonly durability?: "full" | "normal" | undefined;
+  /** What survives a power cut, see {@link JobStoreOptions}; as its store has it, else `"full"`. */
+  readonly durability?: Durability | undefined;
   /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
   readonly endOutliving?: boolean | undefined;
   /** Where jobs of definitions get the variables on their allow-list from; this process's own. */

@@ -20,7 +20,7 @@ import type { Review } from "../worker/review.ts";
 import { thisWorker } from "../worker/this-worker.ts";
 import { Worker as InnerWorker } from "../worker/worker.ts";
 import { allDefinitions } from "./definitions.ts";
-import { definitionsOf } from "./job-store.ts";
+import { sharedBy } from "./job-store.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
 import { settingsOf, type SqsQueue } from "./queues.ts";
 import { milliseconds, parametersOf } from "./request.ts";
@@ -67,8 +67,11 @@ export class Workshop {
   }
 
   #open(): Store {
-    const { store, durability = "full" } = this.#options;
-    return openStore(new StoreLocation(typeof store === "string" ? store : store.directory), {
+    const { store } = this.#options;
+    const [directory, usual] =
+      typeof store === "string" ? [store, "full" as const] : [store.directory, sharedBy(store).durability];
+    const durability = this.#options.durability ?? usual;
+    return openStore(new StoreLocation(directory), {
       environment: this.#environment,
       durability,
       // What it has to say is kept until there is room for it.
@@ -87,6 +90,8 @@ export class Workshop {
   }
 
   close(): void {
+    this.#processes?.close();
+    this.#processes = null;
     this.#store?.close();
     this.#store = null;
   }
@@ -128,7 +133,7 @@ export class Workshop {
 
   async #definitions(): Promise<ReadonlyMap<string, Definition>> {
     const { definitions, jobs, store } = this.#options;
-    if (!definitions && !jobs && typeof store !== "string") return definitionsOf(store);
+    if (!definitions && !jobs && typeof store !== "string") return sharedBy(store).definitions;
     // Once: whoever has it work again and again does not pay for it each time.
     this.#given ??= allDefinitions(this.#options, this.#environment);
     return this.#given;

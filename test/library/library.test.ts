@@ -117,6 +117,10 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
     expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: EXAMPLES[0]?.prints?.trim() ?? "", stderr: "" });
   });
 
+  test("has nothing left open by what it is done with", async () => {
+    expect(await run(host, "leaving.ts")).toEqual([{ more: 0, listeners: 0 }]);
+  });
+
   test("has nothing printed", async () => {
     expect(await consumer.run(consumer.place(host), "silent.ts")).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
