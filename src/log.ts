@@ -1,3 +1,4 @@
+import { safe } from "./config/wording.ts";
 import { unreachable } from "./errors.ts";
 import type { Emit, JobCounts, WorkerEvent } from "./events.ts";
 import { describeEnding } from "./store/endings.ts";
@@ -73,7 +74,7 @@ async function consoleWriter(): Promise<Writer> {
     line({ level, message }) {
       // Clears the progress line, which is drawn again.
       process.stderr.write("\r\u001b[K");
-      consola[level](message);
+      consola[level](safe(message));
     },
     close: async () => {},
   };

@@ -43,7 +43,7 @@ const EDGES: Readonly<Record<string, string>> = {
   uws: "store config errors",
   config: "errors",
   runtime: "errors",
-  log: "events errors store",
+  log: "events errors store config",
   events: "(store)",
   clock: "",
   errors: "",

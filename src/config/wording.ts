@@ -8,7 +8,17 @@ export function shown(text: string): string {
   return JSON.stringify(cut).replaceAll(UNSEEN, escaped);
 }
 
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+// Codes that a terminal acts on, and those that turn the direction of text.
+const UNSAFE = /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Text that came from outside, on one line, with nothing in it that a terminal would act on. */
+export function safe(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, " ").replaceAll(UNSAFE, escaped);
+}
+
+/** A character as it is shown where it must not act. */
+export const escaped = (character: string): string =>
+  character === "\t" ? " " : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** `, did you mean \`timeout\`?` for the candidate that the word was most likely meant to be; else nothing. */
 export function suggestion(word: string, candidates: Iterable<string>): string {

@@ -3,9 +3,9 @@ import type { Store } from "../store/store.ts";
 
 /** Changes that come close together are shown at once. */
 const GATHER_MS = 20;
-/** Between two looks at a busy store; a look that takes its time is not to take more than a tenth of all. */
+/** Between two looks at a busy store; a look that takes long is not to take more than a quarter of all. */
 const LOOK_EVERY_MS = 100;
-const REST_FACTOR = 10;
+const REST_FACTOR = 4;
 /** How often what a job writes while it runs is looked at. */
 const TICK_MS = 1000;
 /** Ticks between two signs of life, and looks without a change: proxies take a silent connection for a dead one. */

@@ -4,9 +4,10 @@ import { ALONE } from "./alone.ts";
 import { COMPILED, forEachForm } from "./forms.ts";
 import { Place, sh } from "./place.ts";
 import { Serving } from "./serving.ts";
+import { onTerminal } from "./terminal.ts";
 
 const WAITS = "while [ ! -e go ]; do sleep 0.02; done";
-const says = (message: object): string => `echo '${JSON.stringify(message)}' >&3`;
+const says = (message: object): string => `printf '%s\\n' '${JSON.stringify(message)}' >&3`;
 const asks = (seconds: number): string => `${says({ deadline: seconds })}; exec sleep`;
 /** Far longer than it takes, on a machine that is busy with other things. */
 const SOON_MS = 5000;
@@ -81,6 +82,15 @@ forEachForm("a job that talks while it runs", (form) => {
         .endsWith("the end"),
     );
     expect(lines()).toHaveLength(2);
+  });
+
+  test("cannot act on the terminal by what it says, nor say anything in its worker's name", async () => {
+    await using place = new Place(form);
+    await place.submit(...sh(says({ log: { message: "one\n\u001b[2Jtwo \u009b31m" } })));
+    using worker = onTerminal(place, ["work", "--drain"]);
+    await worker.shows("one \\u001b[2Jtwo \\u009b31m");
+    expect(await worker.ended()).toEqual({ code: 0, signal: null });
+    expect(worker.all()).not.toContain("\u001b[2J");
   });
 
   test("goes on talking to the worker that adopts it, and keeps the time that it asked for", async () => {

@@ -1,46 +1,11 @@
 import { expect, test } from "bun:test";
-import { eventually, within } from "../support/eventually.ts";
-import { forEachForm, type Form } from "./forms.ts";
+import { eventually } from "../support/eventually.ts";
+import { forEachForm } from "./forms.ts";
 import { Place, sh } from "./place.ts";
+import { onTerminal } from "./terminal.ts";
 
 const ENTER = "\u001b[?1049h";
-const LEAVE = "\u001b[?1049l";
-const SEQUENCE = new RegExp(String.raw`\u001b\[[?\d;]*[A-Za-z]`, "g");
 const COLOUR = new RegExp(String.raw`\u001b\[[\d;]+m`);
-
-/** A verb on a terminal of its own. */
-function onTerminal(
-  place: Place,
-  form: Form,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-) {
-  const decoder = new TextDecoder();
-  let text = "";
-  const child = Bun.spawn([...form.argv, ...args], {
-    cwd: place.of(),
-    env: { ...place.environment, TERM: "xterm", ...environment },
-    terminal: {
-      cols: 90,
-      rows: 12,
-      data: (_terminal, bytes) => void (text += decoder.decode(bytes, { stream: true })),
-    },
-  });
-  return {
-    type: (keys: string) => void child.terminal?.write(keys),
-    signal: (name: NodeJS.Signals) => void process.kill(child.pid, name),
-    all: () => text,
-    /** What can be read on it now. */
-    screen: () => (text.split("\u001b[H").at(-1) ?? "").replaceAll(SEQUENCE, ""),
-    gaveBack: () => eventually("the terminal is given back", () => text.endsWith(LEAVE)),
-    shows: (words: string) => eventually(`it shows ${words}`, () => text.includes(words)),
-    async ended() {
-      await within("it ends", child.exited);
-      return { code: child.exitCode, signal: child.signalCode };
-    },
-    [Symbol.dispose]: () => child.terminal?.close(),
-  };
-}
 
 const TALKS = `echo '{"progress":0.25,"message":"a quarter"}' >&3; while [ ! -e go ]; do sleep 0.02; done
   echo '{"progress":0.5,"message":"half"}' >&3; while [ ! -e end ]; do sleep 0.02; done`;
@@ -54,7 +19,7 @@ forEachForm("top", (form) => {
       { command: ["true"] },
       { command: ["true"] },
     ]);
-    using top = onTerminal(place, form, ["top"], { NO_COLOR: "1" });
+    using top = onTerminal(place, ["top"], { NO_COLOR: "1" });
     await top.shows("25 %");
     expect(top.all()).toContain(ENTER);
     expect(top.all()).not.toMatch(COLOUR);
@@ -80,7 +45,7 @@ forEachForm("top", (form) => {
       [(top: ReturnType<typeof onTerminal>) => top.type("\u0003"), { code: 0, signal: null }],
       [(top: ReturnType<typeof onTerminal>) => top.signal("SIGTERM"), { code: null, signal: "SIGTERM" }],
     ] as const) {
-      using top = onTerminal(place, form, ["top"]);
+      using top = onTerminal(place, ["top"]);
       await top.shows("no worker is running");
       end(top);
       expect(await top.ended()).toEqual(how);
@@ -119,7 +84,7 @@ forEachForm("top", (form) => {
     await using place = new Place(form);
     await place.worker();
     const id = await place.submit(...sh(TALKS));
-    using wait = onTerminal(place, form, ["wait", id]);
+    using wait = onTerminal(place, ["wait", id]);
     await wait.shows("25 %, a quarter");
     place.write("go", "");
     await wait.shows("50 %, half");
