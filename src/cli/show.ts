@@ -93,6 +93,7 @@ function outcome({ job, results, attempts }: JobFacts): Pair[] {
   return [
     ["progress", job.progress === null ? "" : progressOf(job, job.progress)],
     ["error", error === null ? "" : `${safeLines(error.message)} (${error.type})`],
+    ["detail", safeLines(error?.detail ?? "")],
     ["hint", safe(error?.hint ?? "")],
     ["results", results.map(({ id, type, size }) => `${safe(id)} (${safe(type)}, ${byteSize(size)})`).join("\n")],
     ["output", leftOut === 0 ? "" : `${byteSize(leftOut)} of it were not kept`],

@@ -5,8 +5,9 @@ import { messageOf } from "../errors.ts";
 export type Saying =
   | { readonly progress: number; readonly message?: string }
   | { readonly result: { readonly id: string; readonly path: string; readonly type?: string } }
-  | { readonly error: { readonly message: string; readonly type: "transient" | "fatal" } }
+  | { readonly error: { readonly message: string; readonly type: "transient" | "fatal"; readonly detail?: string } }
   | { readonly log: { readonly level: string; readonly message: string } }
+  | { readonly deadline: number }
   | { readonly release: number };
 
 const CONTROL = 3;

@@ -39,6 +39,8 @@ export interface Context<Params> extends Common<Params> {
   result(id: string, value: ResultValue): Promise<void>;
   /** A line for the worker's log; what is written to the console is the job's output. */
   log(message: string, level?: LogLevel): Promise<void>;
+  /** It may run for so many seconds from now, instead of its timeout; within its execution duration. */
+  deadline(seconds: number): Promise<void>;
   /** What is wrong, where it does not throw: beside a run that returns it is a warning. */
   error(message: string, type?: "transient" | "fatal"): Promise<void>;
 }

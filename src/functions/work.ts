@@ -70,6 +70,7 @@ export class Work {
         channel.mention({ progress: fraction, ...(message !== undefined && { message }) }),
       result: async (id, value) => this.#keep(id, value),
       log: async (message, level = "info") => channel.mention({ log: { level, message } }),
+      deadline: async (seconds) => channel.mention({ deadline: seconds }),
       error: async (message, type = "transient") => channel.mention({ error: { message, type } }),
     };
   }
@@ -102,7 +103,7 @@ export class Work {
     const { by } = this.#stop;
     if (by !== null && this.#stop.isReasonOf(error)) return { signal: by };
     console.error(stack);
-    this.#channel.mention({ error: { message, type: "transient" } });
+    this.#channel.mention({ error: { message, type: "transient", detail: stack } });
     return by === null ? { code: FAILED } : { signal: by };
   }
 

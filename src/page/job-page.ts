@@ -58,7 +58,7 @@ function state({ job, path, progress }: JobPageFacts): Html {
   return html`<section id="state" class="card state" data-phase="${job.phase}" aria-label="State">
     <div class="row spread">${badge(job.phase)}${actions(job.phase, path)}</div>
     ${bar === UNKNOWN ? html`<progress aria-label="Running"></progress>` : bar && progressBar(bar)}
-    ${error && html`<div class="problem box" role="alert"><strong>${error.message}</strong>${error.hint !== null && html`<p>${error.hint}</p>`}</div>`}
+    ${error && html`<div class="problem box" role="alert"><strong>${error.message}</strong>${error.hint !== null && html`<p>${error.hint}</p>`}${error.detail !== undefined && html`<pre>${error.detail}</pre>`}</div>`}
   </section>`;
 }
 

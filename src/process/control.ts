@@ -23,6 +23,8 @@ export interface DeclaredResult {
 export interface SaidError {
   readonly message: string;
   readonly type: "transient" | "fatal";
+  /** What more there is to say, such as a stack; absent: nothing. */
+  readonly detail?: string;
 }
 
 const SHOWN_WARNINGS = 20;
@@ -167,7 +169,8 @@ export class ControlReader {
   #takeError(error: unknown): boolean {
     if (!isObject(error) || typeof error["message"] !== "string") return false;
     const type = error["type"] === "fatal" ? "fatal" : "transient";
-    this.#error = { message: error["message"].slice(0, LONGEST_ERROR), type };
+    const detail = textOf(error["detail"], LONGEST_ERROR);
+    this.#error = { message: error["message"].slice(0, LONGEST_ERROR), type, ...(detail !== null && { detail }) };
     return true;
   }
 }

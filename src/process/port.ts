@@ -65,7 +65,7 @@ export interface Takings {
   readonly results: readonly Result[];
   readonly progress: Progress | null;
   /** What the job itself said was wrong. */
-  readonly error: { readonly message: string; readonly type: "transient" | "fatal" } | null;
+  readonly error: { readonly message: string; readonly type: "transient" | "fatal"; readonly detail?: string } | null;
   /** Milliseconds after which it wants to be run again, where its exit code puts it back; absent: not said. */
   readonly releaseMs?: number;
   /** What was wrong with what it said: never fatal. */

@@ -67,6 +67,8 @@ export interface JobError {
   readonly type: "transient" | "fatal";
   readonly cause?: string;
   readonly hint?: string;
+  /** What more the job itself said, such as a stack; absent: nothing. */
+  readonly detail?: string;
 }
 
 /** Where and under which limits jobs run that were submitted together. */

@@ -73,6 +73,8 @@ export interface ErrorSummary {
   readonly type: JobError["type"];
   readonly cause: string | null;
   readonly hint: string | null;
+  /** What more the job itself said, such as a stack; absent: nothing. */
+  readonly detail?: string;
 }
 
 /** A job under the names of UWS 1.1. Times are ISO 8601, UTC; what is not known, or not so, is null. */
@@ -205,13 +207,13 @@ function parameterDocument({ name, values, file, secret }: Parameter): Parameter
 export function errorSummary({ error }: Pick<Job, "error">): ErrorSummary | null {
   if (error === null) return null;
   // The store itself wrote it.
-  const { message, type, cause = null, hint = null } = JSON.parse(error) as JobError;
-  return { message, type, cause, hint };
+  const { message, type, cause = null, hint = null, detail } = JSON.parse(error) as JobError;
+  return { message, type, cause, hint, ...(detail !== undefined && { detail }) };
 }
 
 /** All that is known of an error, for people. */
-export const errorTextOf = ({ message, hint }: ErrorSummary): string =>
-  hint === null ? message : `${message}\n${hint}`;
+export const errorTextOf = ({ message, hint, detail }: ErrorSummary): string =>
+  [message, hint ?? [], detail ?? []].flat().join("\n");
 
 /** The argv that was submitted, or that the last attempt's template came to, with its secrets masked. */
 export function commandOf(inputs: Inputs, last: Pick<Attempt, "command"> | undefined): string[] | null {

@@ -209,6 +209,7 @@ function errorOf(facts: Facts, type: JobError["type"] = "transient"): JobError {
     message: said ? `${said.message} (${how})` : how,
     type: said?.type ?? type,
     ...(cause !== null && { cause }),
+    ...(said?.detail !== undefined && { detail: said.detail }),
     ...(ending.kind !== "rejected" && ending.kind !== "spawn failed" && { hint: `reeve logs ${job.id}` }),
   };
 }
