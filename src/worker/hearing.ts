@@ -40,10 +40,11 @@ export class Hearing {
   }
 
   #take({ progress, deadlineSeconds, log, upTo }: Heard): void {
-    if (this.#isOver) return;
     const { job, outlives } = this.#active.started;
     const name = { job: job.id, attempt: job.attempts };
+    // Also after its end: nobody else is told of these.
     for (const { level, message } of log) this.#ports.emit({ type: "job said", ...name, level, said: message });
+    if (this.#isOver) return;
     if (deadlineSeconds !== null) this.#move(deadlineSeconds * 1000);
     this.#progress = progress ?? this.#progress;
     this.#heard = upTo;

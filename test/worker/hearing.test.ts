@@ -201,3 +201,11 @@ test("who adopts a job goes on where its last worker was", async () => {
   await it.clock.advance(20);
   expect(it.attempt()).toMatchObject({ heard: 5000, allowedMs: 12_000 });
 });
+
+test("what it says after its end goes to the log all the same: who reads what is left does not see it again", async () => {
+  using it = await talking();
+  it.hearing.stop();
+  it.says({ log: [{ level: "info", message: "the last word" }] });
+  await it.clock.advance(1000);
+  expect(it.events).toMatchObject([{ type: "job said", said: "the last word" }]);
+});
