@@ -21,14 +21,8 @@ export type { DispatchedJob, QueueMessage } from "./library/dispatched.ts";
 export { JobFailed, WorkerFailed } from "./library/errors.ts";
 export { JobStore, type JobStoreOptions, type ListFilter } from "./library/job-store.ts";
 export type { WorkerEventOf, WorkerEventType } from "./library/listeners.ts";
-export {
-  ProcessManager,
-  SpawnFailed,
-  type EndedProcess,
-  type ProcessManagerOptions,
-  type SignalName,
-  type StartOptions,
-} from "./library/process-manager.ts";
+export type { EndedProcess, StartOptions } from "./library/managed-process.ts";
+export { ProcessManager, SpawnFailed, type ProcessManagerOptions, type SignalName } from "./library/process-manager.ts";
 export { SqliteQueue, SqsQueue, type SqsQueueFacts, type SqsQueueOptions } from "./library/queues.ts";
 export type {
   CommandRequest,

@@ -1,5 +1,5 @@
 import { bytesSource, pieceAt, withFile, type ByteSource } from "../store/byte-source.ts";
-import type { Job } from "../store/job.ts";
+import type { Job, LeftOut, Output } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { resultCalled } from "../uws/results.ts";
 
@@ -10,8 +10,17 @@ export function storedBytes(store: Store, job: Job, name: string): Uint8Array | 
   const found = resultCalled(store, job, name);
   if (!found) return undefined;
   const { path, content, leftOut = null } = found;
-  if (path === null) return allOf(bytesSource(content ?? new Uint8Array()));
-  return withFile(path, allOf, () => leftOut);
+  const bytes = { kind: "inline", bytes: content ?? new Uint8Array() } as const;
+  return outputBytes({ content: path === null ? bytes : { kind: "file", path, size: 0 }, leftOut });
+}
+
+/** All that was kept of an output. */
+export function outputBytes({
+  content,
+  leftOut = null,
+}: Pick<Output, "content"> & { leftOut?: LeftOut | null }): Uint8Array {
+  if (content.kind === "inline") return allOf(bytesSource(content.bytes));
+  return withFile(content.path, allOf, () => leftOut);
 }
 
 function allOf(source: ByteSource): Uint8Array {

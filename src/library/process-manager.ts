@@ -1,16 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { systemClock } from "../clock.ts";
-import { DEFAULT_LIMITS, type Containment, type Limits, type StopSignal } from "../config/definition.ts";
-import { inlineBody } from "../config/message-body.ts";
+import { DEFAULT_LIMITS, type Containment, type StopSignal } from "../config/definition.ts";
 import { usageError } from "../errors.ts";
-import { foregroundEnvironment } from "../process/environment.ts";
 import { ProcessManager as Processes } from "../process/manager.ts";
-import { SpawnFailed, type Launch, type RunningTree, type Slot, type Takings } from "../process/port.ts";
+import { SpawnFailed, type Slot } from "../process/port.ts";
 import { randomHex } from "../process/random.ts";
 import { runtime } from "../runtime/index.ts";
-import type { Environment } from "./opening.ts";
+import { endOf, launchOf, startIn, type EndedProcess, type StartOptions } from "./managed-process.ts";
 import { milliseconds } from "./request.ts";
 import type { Duration } from "./settings.ts";
 
@@ -27,35 +25,6 @@ export interface ProcessManagerOptions {
   readonly containment?: Containment | undefined;
 }
 
-export interface StartOptions {
-  /** This process's own. */
-  readonly cwd?: string | undefined;
-  /** All that it has; this process's own, but for what is meant for its runtime. */
-  readonly environment?: Environment | undefined;
-  /** On its stdin; nothing. */
-  readonly body?: string | Uint8Array | undefined;
-  /** Called in the next {@link ProcessManager.step} after it has ended. */
-  readonly onEnd?: ((ended: EndedProcess) => void) | undefined;
-}
-
-/** A process that has ended, and nothing of its tree is left. */
-export interface EndedProcess {
-  readonly pid: number;
-  readonly command: readonly string[];
-  /** Null: a signal ended it, or how is not known. */
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** What it wrote to stdout and stderr, in that order in which it came. */
-  readonly output: Uint8Array;
-  /** What of its tree could not be ended, in words; null: nothing. */
-  readonly left: string | null;
-}
-
-interface Child {
-  readonly tree: RunningTree;
-  readonly ended: Promise<void>;
-}
-
 /**
  * Child processes without a queue and a store, each with all that it starts: what a job's process is to a worker.
  *
@@ -65,7 +34,7 @@ interface Child {
 export class ProcessManager implements AsyncDisposable {
   readonly #options: ProcessManagerOptions;
   readonly #graceMs: number;
-  readonly #children = new Set<Child>();
+  readonly #children = new Set<Promise<void>>();
   readonly #due: (() => void)[] = [];
   #processes: Processes | null = null;
   #directory: string | null = null;
@@ -113,9 +82,7 @@ export class ProcessManager implements AsyncDisposable {
     });
     const slot = this.#slot(directory);
     const tree = startIn(slot, launch);
-    const child: Child = { tree, ended: this.#follow(slot, tree, launch, options.onEnd) };
-    this.#children.add(child);
-    void child.ended.finally(() => this.#children.delete(child));
+    this.#follow(endOf(slot, tree, launch, this.#order), options.onEnd);
     return tree.pid;
   }
 
@@ -123,6 +90,7 @@ export class ProcessManager implements AsyncDisposable {
    * Waits until a process has ended or {@link wakeUp} is called, and calls back for all that have ended.
    *
    * @returns how many these were
+   * @throws what a callback throws, or what kept the end of a process from being taken in; the next step tells the others
    */
   async step(): Promise<number> {
     if (this.#due.length === 0) await this.#wake.promise;
@@ -130,7 +98,6 @@ export class ProcessManager implements AsyncDisposable {
     let told = 0;
     for (let tell = this.#due.shift(); tell; tell = this.#due.shift()) {
       told += 1;
-      // What it throws is the caller's; the others are left for the next step.
       tell();
     }
     return told;
@@ -148,7 +115,7 @@ export class ProcessManager implements AsyncDisposable {
 
   /** Kept when all have ended, and nothing of them is left; their ends are told by the next {@link step}. */
   async waitForAll(): Promise<void> {
-    while (this.#children.size > 0) await Promise.all([...this.#children].map(({ ended }) => ended));
+    while (this.#children.size > 0) await Promise.all(this.#children);
   }
 
   /** Ends every tree (TERM, the grace, KILL), waits until all are gone, tells their ends, and removes the files. */
@@ -175,57 +142,19 @@ export class ProcessManager implements AsyncDisposable {
     return this.#processes.openSlot(directory);
   }
 
-  async #follow(slot: Slot, tree: RunningTree, launch: Launch, onEnd: StartOptions["onEnd"]): Promise<void> {
-    const exit = await tree.exited;
-    const left = await tree.gone(this.#order);
-    const { outputs } = slot.collect(launch);
-    const output = outputOf(outputs);
-    remove(slot);
-    const ended = { pid: tree.pid, command: launch.argv, exitCode: exit.code, signal: exit.signal, output, left };
-    this.#due.push(() => onEnd?.(ended));
-    this.wakeUp();
+  /** Whatever comes of it is told by a step. */
+  #follow(end: Promise<EndedProcess>, onEnd: StartOptions["onEnd"]): void {
+    const telling = end.then(
+      (ended) => () => onEnd?.(ended),
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
+    const child = telling.then((tell) => {
+      this.#children.delete(child);
+      this.#due.push(tell);
+      this.wakeUp();
+    });
+    this.#children.add(child);
   }
-}
-
-/** @throws SpawnFailed when there is no process, and nothing is left of its place. */
-function startIn(slot: Slot, launch: Launch): RunningTree {
-  try {
-    return slot.start(launch);
-  } catch (error) {
-    remove(slot);
-    throw error;
-  }
-}
-
-function remove(slot: Slot): void {
-  slot.close();
-  rmSync(slot.directory, { recursive: true, force: true });
-}
-
-interface Place {
-  readonly directory: string;
-  readonly name: string;
-  readonly graceMs: number;
-}
-
-function launchOf(argv: readonly string[], options: StartOptions, { directory, name, graceMs }: Place): Launch {
-  const { cwd = ".", environment = process.env, body } = options;
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : (body ?? null);
-  const limits: Limits = { ...DEFAULT_LIMITS, graceMs };
-  return {
-    job: name,
-    attempt: 1,
-    role: "job",
-    argv,
-    cwd: resolve(cwd),
-    environment: foregroundEnvironment(environment, {}),
-    body: inlineBody(bytes),
-    limits,
-    jobDirectory: join(directory, "kept"),
-  };
-}
-
-function outputOf([output]: Takings["outputs"]): Uint8Array {
-  if (!output) return new Uint8Array();
-  return output.content.kind === "inline" ? output.content.bytes : new Uint8Array(readFileSync(output.content.path));
 }

@@ -164,7 +164,13 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
     ]);
     expect([told[5], told[8]]).toEqual([{ count: 2 }, { told: 2 }]);
     expect(told.slice(6, 8)).toEqual(expect.arrayContaining([asked, killed]));
-    expect(told.slice(9)).toEqual([{ size: 1_000_000 }, { failed: "ENOENT" }, { living: 0, seen: 1, files: 0 }]);
+    expect(told.slice(9)).toEqual([
+      { size: 1_000_000 },
+      { isCut: true, ends: true },
+      { count: 2, threw: "Error: a callback's own", left: expect.any(Number) },
+      { failed: "ENOENT" },
+      { living: 0, seen: 1, files: 0 },
+    ]);
   });
 
   test("runs functions of a module, each in a process of its own", async () => {

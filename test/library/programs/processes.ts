@@ -32,6 +32,21 @@ const large = "x".repeat(1_000_000);
 processes.start(["cat"], { body: large, onEnd: ({ output }) => tell({ size: output.length }) });
 await processes.step();
 
+processes.start(["sh", "-c", "echo first; head -c 3000000 /dev/zero; echo last"], {
+  outputLimit: "100kB",
+  onEnd: ({ output }) => {
+    tell({
+      isCut: output.length < 200_000,
+      ends: text(output).startsWith("first\n") && text(output).endsWith("last\n"),
+    });
+    throw new Error("a callback's own");
+  },
+});
+processes.start(["true"]);
+await processes.waitForAll();
+tell({ count: processes.count, threw: await processes.step().catch(String), left: processes.count });
+await processes.step();
+
 try {
   processes.start(["/no/such/program"]);
 } catch (error) {
