@@ -84,7 +84,8 @@ function control<T>(fields: readonly Field[], name: string, what: string, read: 
   const values = new Set(fields.flatMap(([key, value]) => (key.toLowerCase() === name ? [value] : [])));
   const [value] = values;
   if (value === undefined) return null;
-  const found = values.size === 1 ? read(value) : null;
+  if (values.size > 1) throw malformed(`${name.toUpperCase()} is given more than once, and not alike.`);
+  const found = read(value);
   if (found === null) throw malformed(`${name.toUpperCase()} must be ${what}.`);
   return found;
 }

@@ -212,6 +212,11 @@ forEachForm("the service", (form) => {
     ]) {
       expect([fields, (await at.post("/needs", { image: "a", ...fields })).status]).toEqual([fields, 400]);
     }
+    const twice = [["image", "a"], ["RUNID", "1"], ["runid", "2"]] as const; // prettier-ignore
+    expect(await at.post("/needs", twice)).toMatchObject({
+      status: 400,
+      text: expect.stringContaining("more than once"),
+    });
     expect(idsIn(await at.xml("/needs"))).toEqual(before);
     const wrongType = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     expect((await at.get("/echo", wrongType)).status).toBe(415);
