@@ -220,6 +220,19 @@ forEachForm("the service", (form) => {
     expect(idsIn(await at.xml("/needs"))).toEqual(before);
     const wrongType = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     expect((await at.get("/echo", wrongType)).status).toBe(415);
+    const type = { "content-type": "application/x-www-form-urlencoded" };
+    const packed = { method: "POST", body: "text=a", headers: { ...type, "content-encoding": "gzip" } };
+    expect((await at.get("/echo", packed)).status).toBe(415);
+    // Other bytes would silently become another text.
+    for (const body of ["text=%ff", "text=a%C3", "%E9=a", "text=%ED%A0%80", Buffer.from("text=\u00e9", "latin1")]) {
+      expect([body, (await at.get("/echo", { method: "POST", body, headers: type })).status]).toEqual([body, 400]);
+    }
+    expect((await at.get("/echo?text=%ff", { method: "POST" })).status).toBe(400);
+    for (const body of ["text=100%", "text=%C3%A9+%e2%82%ac", "text=é", "text=%EF%BF%BD"]) {
+      expect([body, (await at.get("/echo", { method: "POST", body, headers: type })).status]).toEqual([body, 303]);
+    }
+    // A job has it as an argument, and as a variable with its name.
+    expect((await at.post("/echo", { text: "x".repeat(131_060) })).text).toMatch(/131071 bytes/);
     expect((await at.post("/echo", { text: "x".repeat(9_000_000) })).status).toBe(413);
     expect(
       (
