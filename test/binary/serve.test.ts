@@ -251,7 +251,8 @@ forEachForm("the service", (form) => {
     expect((await at.get(`${job}/parameters/text`)).text).toBe("two");
     expect((await at.post(`${job}/parameters/text`, { VALUE: "three" })).status).toBe(303);
     expect((await at.post(`${job}/parameters/code`, { code: "4" })).status).toBe(303);
-    expect((await at.post(job, { maxrec: "6" })).status).toBe(303);
+    expect((await at.post(job, { maxrec: "7" })).status).toBe(303);
+    expect((await at.post(`${job}/parameters/MAXREC`, { VALUE: "6" })).status).toBe(303);
     const xml = await at.xml(`${job}/parameters`);
     for (const [name, value] of [
       ["text", "three"],
@@ -267,6 +268,7 @@ forEachForm("the service", (form) => {
       ["/parameters", { code: "77" }],
       ["/parameters", { text: "x", PHASE: "RUN" }],
       ["/parameters/text", { code: "1" }],
+      ["/parameters/PHASE", { VALUE: "RUN" }],
       ["/phase", { PHASE: "RUN", text: "x" }],
       ["", { RUNID: "later" }],
     ] as const) {
