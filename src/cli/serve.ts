@@ -56,16 +56,20 @@ interface OpenParts extends Parts {
   readonly store: Store;
 }
 
-async function serve(invocation: Invocation, { address, configuration, log, signals }: Parts): Promise<void> {
+async function serve(invocation: Invocation, parts: Parts): Promise<void> {
+  const { address, configuration, log } = parts;
+  /** Rejected when the store's file is not there any more, or is another. */
+  readonly gone: PromiseWithResolvers<never>;
   const location = locateStore(invocation.options, configuration);
   const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
   try {
     removeAbandoned(location, systemClock.now());
-    const service = makeService(invocation, { address, configuration, log, signals, store });
+    const service = makeService(open);
+  const open: OpenParts = { ...parts, store, gone: Promise.withResolvers() };
+  open.gone.promise.catch(() => null);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
-    const parts = { address, configuration, log, signals, store };
-    await answerUntilStopped(new RunningServer(service, server), invocation, parts);
+    await answerUntilStopped(new RunningServer(service, server), invocation, open);
     if (address.kind === "unix") rmSync(address.path, { force: true });
     log.emit({ type: "service ended" });
   } finally {
@@ -77,20 +81,21 @@ async function serve(invocation: Invocation, { address, configuration, log, sign
 async function answerUntilStopped(
   server: RunningServer,
   invocation: Invocation,
-  { configuration, log, signals, store }: OpenParts,
+  { configuration, log, signals, store, gone }: OpenParts,
 ): Promise<void> {
   try {
     const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
     if (!worker && (await takingWorkers(store)).length === 0) log.emit({ type: "warning", what: NO_WORKER });
     signals.direct(both(server, worker?.worker ?? null));
-    await (worker?.ended ?? server.ended);
+    // A worker looks for itself, and ends its jobs before it gives up.
+    await (worker?.ended ?? Promise.race([server.ended, gone.promise]));
   } finally {
     server.stop();
     await server.ended;
   }
 }
 
-function makeService({ options }: Invocation, { address, configuration, store, log }: OpenParts): Service {
+function makeService({ address, names, configuration, store, log, gone }: OpenParts): Service {
   return new Service({
     store,
     definitions: configuration.definitions,
@@ -104,6 +109,7 @@ function makeService({ options }: Invocation, { address, configuration, store, l
     onFault(error) {
       const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
       log.emit({ type: "request failed", what });
+    onGone: gone.reject,
     },
   });
 }

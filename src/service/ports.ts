@@ -27,6 +27,8 @@ export interface ServicePorts {
   /** Whether a worker's process lives. */
   readonly isAlive: (worker: WorkerRow) => boolean;
   /** Told of what went wrong here and is not the client's fault. */
+  /** Told why nothing can be answered any more: the store's file is gone, or another. */
+  readonly onGone: (error: unknown) => void;
   readonly onFault: (error: unknown) => void;
 }
 

@@ -45,7 +45,7 @@ export class Service {
   }
 
   async #answer(request: Request, peer: Peer): Promise<Response> {
-    this.#ports.store.mustBeInPlace();
+    this.#mustBeInPlace();
     const base = baseOf(request, peer, this.#ports.hosts);
     if (!["GET", "HEAD"].includes(request.method)) refuseForeignOrigin(request, base);
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
@@ -67,6 +67,15 @@ export class Service {
     const refusal = this.#refusalOf(error);
     return mannerOf(request) === "page" ? refusedPage(refusal, this.#root(request, peer)) : refused(refusal);
   }
+  #mustBeInPlace(): void {
+    try {
+      this.#ports.store.mustBeInPlace();
+    } catch (error) {
+      this.#ports.onGone(error);
+      throw error;
+    }
+  }
+
 
   /** Where the request itself says nothing that could be heeded, it is the server's own. */
   #root(request: Request, peer: Peer): string {

@@ -246,6 +246,16 @@ forEachForm("what the service withstands", (form) => {
     await eventually("the socket is gone", () => !readdirSync(other.of()).includes("reeve.sock"));
   });
 
+  test("a server whose store is gone tells why, and ends", async () => {
+    await using other = placeWithDefinitions(form);
+    const server = await Serving.start(other);
+    renameSync(join(other.store, "reeve.db"), join(other.store, "elsewhere.db"));
+    const { status, headers } = await server.post("/echo");
+    expect([status, Number(headers.get("retry-after"))]).toEqual([503, expect.any(Number)]);
+    const { code, stderr } = await within("the server ends", server.running.ended, 30_000);
+    expect([code, stderr]).toEqual([69, expect.stringContaining("was replaced or removed")]);
+  });
+
   test("an address that others could reach, or that is taken, is refused", async () => {
     await using other = placeWithDefinitions(form);
     const { code: refused, stderr: why } = await other.reeve("serve", "--listen", "0.0.0.0:8080");

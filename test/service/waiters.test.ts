@@ -111,6 +111,7 @@ test("a service with as many waiters as it can have asks the next to come again"
     access: { users: new Map(), anonymous: false },
     hosts: new Set(),
     isAlive: () => false,
+    onGone: nothing,
     onFault: nothing,
   });
   const client = new AbortController();
