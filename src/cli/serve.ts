@@ -14,7 +14,7 @@ import { locateStore, openStore, readConfiguration } from "./context.ts";
 import { newId } from "./ids.ts";
 import type { Invocation } from "./invocation.ts";
 import { liveJobsOf } from "./serving/live-jobs.ts";
-import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
+import { describeAddress, listen, namesOf, readAddress, readNames } from "./serving/listening.ts";
 import { isAlive, takingWorkers } from "./living-workers.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "./stop-signals.ts";
@@ -33,10 +33,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const configuration = await readConfiguration(options);
   const hasUsers = configuration.users.size > 0;
   const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd(), hasUsers);
+  const names = readNames(options.texts("allow-host"));
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
-    await serve(invocation, { address, configuration, log, signals });
+    await serve(invocation, { address, names, configuration, log, signals });
     return signals.stoppedBy === null ? EXIT.done : exitCodeOf(signals.stoppedBy);
   } finally {
     await log.close();
@@ -47,6 +48,8 @@ export async function run(invocation: Invocation): Promise<number> {
 
 interface Parts {
   readonly address: ListenAddress;
+  /** By which clients know it beside that address. */
+  readonly names: readonly string[];
   readonly configuration: Configuration;
   readonly log: Log;
   readonly signals: StopSignals;
@@ -54,19 +57,19 @@ interface Parts {
 
 interface OpenParts extends Parts {
   readonly store: Store;
+  /** Rejected when the store's file is not there any more, or is another. */
+  readonly gone: PromiseWithResolvers<never>;
 }
 
 async function serve(invocation: Invocation, parts: Parts): Promise<void> {
   const { address, configuration, log } = parts;
-  /** Rejected when the store's file is not there any more, or is another. */
-  readonly gone: PromiseWithResolvers<never>;
   const location = locateStore(invocation.options, configuration);
   const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
+  const open: OpenParts = { ...parts, store, gone: Promise.withResolvers() };
+  open.gone.promise.catch(() => null);
   try {
     removeAbandoned(location, systemClock.now());
     const service = makeService(open);
-  const open: OpenParts = { ...parts, store, gone: Promise.withResolvers() };
-  open.gone.promise.catch(() => null);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
     await answerUntilStopped(new RunningServer(service, server), invocation, open);
@@ -104,12 +107,12 @@ function makeService({ address, names, configuration, store, log, gone }: OpenPa
     live: liveJobsOf(store),
     limits: limitsOf(configuration.service),
     access: { users: configuration.users, anonymous: configuration.service.anonymous },
-    hosts: new Set([...options.texts("allow-host"), ...namesOf(address)].map((name) => name.toLowerCase())),
+    hosts: new Set([...names, ...namesOf(address)].map((name) => name.toLowerCase())),
     isAlive: (worker) => isAlive(worker, runtime.libc()),
+    onGone: gone.reject,
     onFault(error) {
       const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
       log.emit({ type: "request failed", what });
-    onGone: gone.reject,
     },
   });
 }

@@ -1,9 +1,12 @@
 import type { Peer } from "../runtime/port.ts";
 import { forbidden, malformed, Refusal } from "./refusal.ts";
 
-const HOST = /^(?<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+const HOST = /^(?<name>[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 const PREFIX = /^(?:\/[\w.~%-]+)*\/?$/;
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+
+/** Whether a Host can be called so, with any port. */
+export const isHostName = (text: string): boolean => HOST.exec(text)?.groups?.["name"] === text;
 
 /** Whether it is this machine by a name or an address that no other has. */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);

@@ -263,6 +263,10 @@ forEachForm("what the service withstands", (form) => {
     // What keeps its worker from beginning ends the server, too.
     const wrong = other.reeve("serve", "--listen", "127.0.0.1:0", "--concurrency", "0");
     expect((await wrong).code).toBe(2);
+    for (const name of ["data.example:8080", "https://data.example", "a b", ""]) {
+      const { code, stderr } = await other.reeve("serve", "--listen", "127.0.0.1:0", "--allow-host", name);
+      expect([name, code, stderr]).toEqual([name, 2, expect.stringContaining("is no name of a host")]);
+    }
     mkdirSync(other.of("directory"));
     expect((await other.reeve("serve", "--listen", "unix:directory")).code).toBe(2);
     const taken = createServer().listen(0, "127.0.0.1");
