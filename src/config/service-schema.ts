@@ -1,7 +1,18 @@
 import * as v from "valibot";
 import { parseSize } from "./sizes.ts";
 import { ANONYMOUS } from "./service-settings.ts";
-import { count, flag, named, optional, parsed, positiveDuration, present, table, text } from "./schema-parts.ts";
+import {
+  count,
+  duration,
+  flag,
+  named,
+  optional,
+  parsed,
+  positiveDuration,
+  present,
+  table,
+  text,
+} from "./schema-parts.ts";
 
 const USER = /^[\w.@+-]{1,100}$/;
 const USER_SENTENCE = "must have only letters, digits and `_.@+-`";
@@ -25,6 +36,8 @@ const serviceTable = table({
   body_timeout: optional(positiveDuration),
   waiters: optional(count(0)),
   waiters_per_owner: optional(count(0)),
+  destruction_limit: optional(v.pipe(duration, v.minValue(60_000, "must be at least a minute"))),
+  execution_duration_limit: optional(v.pipe(duration, v.minValue(1000, "must be at least a second"))),
 });
 
 /** `[service]`. */
@@ -40,6 +53,8 @@ export const service = v.pipe(
       bodyMs: given.body_timeout,
       waiters: given.waiters,
       waitersPerOwner: given.waiters_per_owner,
+      latestDestructionMs: given.destruction_limit,
+      executionSeconds: given.execution_duration_limit && Math.ceil(given.execution_duration_limit / 1000),
     }),
   })),
 );

@@ -32,4 +32,8 @@ export interface ConfiguredLimits {
   readonly waiters?: number;
   /** The same of one owner. */
   readonly waitersPerOwner?: number;
+  /** Milliseconds from now for which a client may have a job kept. */
+  readonly latestDestructionMs?: number;
+  /** Seconds that a job may run whose definition does not say. */
+  readonly executionSeconds?: number;
 }

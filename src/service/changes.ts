@@ -88,7 +88,7 @@ async function change(exchange: Exchange, target: ListedJob, asked: Asked): Prom
   const { seq } = target.job;
   const { controls } = asked;
   const duration = target.list.definition
-    ? durationWithin(controls, target.list.definition)
+    ? durationWithin(controls, target.list.definition, exchange.limits)
     : (controls.executionDuration ?? null);
   const destruction = destructionWithin(controls, exchange);
   let replaced: readonly Parameter[] = [];

@@ -168,6 +168,8 @@ forEachForm("a service that others may use", (form) => {
     expect((await at.get(job, { headers: basic("bob@example.org", "x") })).status).toBe(401);
     expect((await at.get(job, { method: "DELETE" })).status).toBe(303);
     expect((await at.get(job)).status).toBe(404);
+    expect(await place.show(idOf(job))).toMatchObject({ ownerId: null });
+    expect((await at.get("/health")).text).toBe('{"status":"ill"}\n');
   });
 
   test("a public address is listened on where there are users; the socket is the local user's, who sees all", async () => {
@@ -208,9 +210,17 @@ body_timeout = "400ms"
     expect(made.map(({ status }) => status).toSorted()).toEqual([303, 303, 429, 429, 429]);
     expect(Number(existing(made.find(({ status }) => status === 429)).headers.get("retry-after"))).toBeGreaterThan(0);
     const job = existing(existing(made.find(({ status }) => status === 303)).headers.get("location"));
-    expect((await at.post("/echo", {}, ada)).status).toBe(303);
+    const hers = await make(at, { EXECUTIONDURATION: "0", DESTRUCTION: "2999" });
+    expect((await at.get(`${hers}/executionduration`, { headers: ada })).text).toBe("3600");
+    const destruction = (await at.get(`${hers}/destruction`, { headers: ada })).text;
+    expect(Math.abs(Date.parse(destruction) - Date.now() - 2 * 86_400_000)).toBeLessThan(60_000);
+    const unsaid = await make(at, {});
+    expect((await at.get(`${unsaid}/executionduration`, { headers: ada })).text).toBe("3600");
+    expect((await at.get(`${unsaid}?ACTION=DELETE`, { method: "POST", headers: ada })).status).toBe(303);
     const waiting = new AbortController();
     const waits = at.get(`${job}?WAIT=60`, { headers: bob, signal: waiting.signal }).catch(() => "hung up");
+destruction_limit = "2d"
+execution_duration_limit = "1h"
     const next = await eventually("another has to come again", async () => {
       const reply = await at.get(`${job}?WAIT=1`, { headers: bob });
       return reply.status === 429 && reply;
@@ -256,6 +266,9 @@ function slowly(at: Serving, authorization: string): Promise<string> {
     const dripping = setInterval(() => socket.write("x"), 100);
     let got = "";
     const end = (): void => {
+const make = async (at: Serving, fields: Record<string, string>): Promise<string> =>
+  existing((await at.post("/echo", fields, ada)).headers.get("location"));
+
       clearInterval(dripping);
       socket.destroy();
       resolve(got);
