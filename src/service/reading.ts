@@ -1,8 +1,8 @@
 import type { Job } from "../store/job.ts";
 import { isPhase, type Phase } from "../store/phases.ts";
-import { errorSummary, errorTextOf, isoTime, MASK, readFacts } from "../uws/document.ts";
+import { errorSummary, errorTextOf, isoTime, MASK, readFacts, shownOwner } from "../uws/document.ts";
 import { readFilters, valuesOf } from "../uws/filters.ts";
-import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml, shownOwner } from "../uws/job-xml.ts";
+import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml } from "../uws/job-xml.ts";
 import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";

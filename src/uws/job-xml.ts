@@ -1,7 +1,6 @@
-import { ANONYMOUS } from "../config/service-settings.ts";
 import type { Job, Parameter } from "../store/job.ts";
 import type { JobRef } from "../store/jobs.ts";
-import { errorSummary, errorTextOf, isoTime, MASK, type ErrorSummary, type JobFacts } from "./document.ts";
+import { errorSummary, errorTextOf, isoTime, MASK, shownOwner, type ErrorSummary, type JobFacts } from "./document.ts";
 import { jobInfoMarkup } from "./job-info-xml.ts";
 import type { ListedResult } from "./results.ts";
 import { element, isXmlText, markup, sequence, xmlDocument, xmlFrame, type Markup } from "./xml.ts";
@@ -47,9 +46,6 @@ export function jobXml(facts: XmlFacts): string {
   ];
   return xmlDocument(element("uws:job", { ...NAMESPACES, ...VERSION }, ...parts));
 }
-
-/** Null: nobody who said who they are. */
-export const shownOwner = ({ owner }: Pick<Job, "owner">): string | null => (owner === ANONYMOUS ? null : owner);
 
 /** Seconds, as clients are told them. */
 export const durationOf = ({ executionDuration }: Job): number => Math.min(executionDuration, LONGEST_DURATION);
