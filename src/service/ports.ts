@@ -5,6 +5,7 @@ import type { Store } from "../store/store.ts";
 import type { Access } from "./authentication.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import type { ServiceLimits } from "./limits.ts";
+import type { Health } from "./health.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { Sparing } from "./sparing.ts";
 import type { JobTimes } from "../store/overview.ts";
@@ -26,9 +27,9 @@ export interface ServicePorts {
   readonly live?: LiveJobs;
   /** Whether a worker's process lives. */
   readonly isAlive: (worker: WorkerRow) => boolean;
-  /** Told of what went wrong here and is not the client's fault. */
   /** Told why nothing can be answered any more: the store's file is gone, or another. */
   readonly onGone: (error: unknown) => void;
+  /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -77,6 +78,7 @@ export interface Exchange extends ServicePorts {
   readonly caller: Caller;
   readonly waiters: Waiters;
   readonly views: Views;
+  readonly health: Health;
 }
 
 /** A job list: that of a definition, or of the jobs without one. */

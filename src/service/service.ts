@@ -3,11 +3,12 @@ import type { HttpHandler, Peer } from "../runtime/port.ts";
 import { baseOf, refuseForeignOrigin } from "./addresses.ts";
 import { madeSafe, refused, withoutBody } from "./answers.ts";
 import { Authentication } from "./authentication.ts";
+import { Health } from "./health.ts";
 import type { Exchange, ServicePorts, Views } from "./ports.ts";
 import { busy, malformed, Refusal, refusalOf } from "./refusal.ts";
 import { LivePages } from "./live-pages.ts";
 import { mannerOf } from "./negotiation.ts";
-import { route } from "./routing.ts";
+import { isOpen, route } from "./routing.ts";
 import { refusedPage } from "./showing.ts";
 import { Sparing } from "./sparing.ts";
 import { rootOf } from "./views.ts";
@@ -19,12 +20,14 @@ export class Service {
   readonly #waiters: Waiters;
   readonly #authentication: Authentication;
   readonly #views: Views;
+  readonly #health: Health;
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
     const { store, clock, limits, access, onFault } = ports;
     this.#authentication = new Authentication(access, clock);
     this.#waiters = new Waiters({ store, clock, most: limits.waiters, onFault });
+    this.#health = new Health(ports);
     this.#views = {
       live: new LivePages({ store, clock, most: limits.livePages, onFault }),
       counts: new Sparing(clock),
@@ -50,7 +53,7 @@ export class Service {
     if (!["GET", "HEAD"].includes(request.method)) refuseForeignOrigin(request, base);
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
     const { pathname, searchParams: query } = new URL(request.url);
-    const caller = await this.#authentication.callerOf(request, peer);
+    const caller = await this.#authentication.callerOf(request, peer, isOpen(pathname));
     const exchange: Exchange = {
       ...this.#ports,
       request,
@@ -59,14 +62,11 @@ export class Service {
       caller,
       waiters: this.#waiters,
       views: this.#views,
+      health: this.#health,
     };
     return route(exchange, pathname);
   }
 
-  #refuse(error: unknown, request: Request, peer: Peer): Response {
-    const refusal = this.#refusalOf(error);
-    return mannerOf(request) === "page" ? refusedPage(refusal, this.#root(request, peer)) : refused(refusal);
-  }
   #mustBeInPlace(): void {
     try {
       this.#ports.store.mustBeInPlace();
@@ -76,6 +76,10 @@ export class Service {
     }
   }
 
+  #refuse(error: unknown, request: Request, peer: Peer): Response {
+    const refusal = this.#refusalOf(error);
+    return mannerOf(request) === "page" ? refusedPage(refusal, this.#root(request, peer)) : refused(refusal);
+  }
 
   /** Where the request itself says nothing that could be heeded, it is the server's own. */
   #root(request: Request, peer: Peer): string {

@@ -80,6 +80,18 @@ forEachForm("the users of the service", (form) => {
     }
   });
 
+  test("who is not known learns whether all is well, and no more of it", async () => {
+    const { status, headers, text } = await at.get("/health");
+    expect(headers.get("content-type")).toBe("application/json");
+    expect([status, text]).toEqual([200, '{"status":"well"}\n']);
+    expect((await at.get("/health/", { method: "HEAD" })).status).toBe(200);
+    expect(JSON.parse((await at.get("/health", { headers: ada })).text)).toMatchObject({ canWrite: true });
+    for (const wrong of [basic("ada", ""), { authorization: "Bearer x" }]) {
+      expect((await at.get("/health", { headers: wrong })).status).toBe(401);
+    }
+    expect((await at.get("/metrics")).status).toBe(401);
+  });
+
   test("nobody learns anything of another's job, nor changes it", async () => {
     const job = await make(ada, { PHASE: "RUN", text: "mine" });
     await eventually("it is done", async () => (await at.get(`${job}/phase`, { headers: ada })).text === "COMPLETED");
@@ -156,6 +168,8 @@ forEachForm("a service that others may use", (form) => {
     expect(idsIn(await at.xml("/echo?PHASE=PENDING&LAST=5"))).toEqual([]);
     expect(valueOf(await at.xml(job), "ownerId")).toBeNull();
     expect((await at.get(`${job}/owner`)).text).toBe("");
+    expect(await place.show(idOf(job))).toMatchObject({ ownerId: null });
+    expect((await at.get("/health")).text).toBe('{"status":"ill"}\n');
     expect((await at.post(`${job}/phase`, { PHASE: "ABORT" })).status).toBe(303);
     expect(await at.phase(job)).toBe("ABORTED");
     const bob = { authorization: `Bearer ${token}` };
@@ -168,8 +182,6 @@ forEachForm("a service that others may use", (form) => {
     expect((await at.get(job, { headers: basic("bob@example.org", "x") })).status).toBe(401);
     expect((await at.get(job, { method: "DELETE" })).status).toBe(303);
     expect((await at.get(job)).status).toBe(404);
-    expect(await place.show(idOf(job))).toMatchObject({ ownerId: null });
-    expect((await at.get("/health")).text).toBe('{"status":"ill"}\n');
   });
 
   test("a public address is listened on where there are users; the socket is the local user's, who sees all", async () => {
@@ -201,6 +213,8 @@ form_limit = "2KB"
 upload_limit = "4KB"
 values_limit = 10
 body_timeout = "400ms"
+destruction_limit = "2d"
+execution_duration_limit = "1h"
 `;
     const { place: own, token } = await placeWithUsers(form, settings);
     await using place = own;
@@ -219,8 +233,6 @@ body_timeout = "400ms"
     expect((await at.get(`${unsaid}?ACTION=DELETE`, { method: "POST", headers: ada })).status).toBe(303);
     const waiting = new AbortController();
     const waits = at.get(`${job}?WAIT=60`, { headers: bob, signal: waiting.signal }).catch(() => "hung up");
-destruction_limit = "2d"
-execution_duration_limit = "1h"
     const next = await eventually("another has to come again", async () => {
       const reply = await at.get(`${job}?WAIT=1`, { headers: bob });
       return reply.status === 429 && reply;
@@ -254,6 +266,9 @@ execution_duration_limit = "1h"
   });
 });
 
+const make = async (at: Serving, fields: Record<string, string>): Promise<string> =>
+  existing((await at.post("/echo", fields, ada)).headers.get("location"));
+
 /** Promises a form, and sends a byte of it now and then. */
 function slowly(at: Serving, authorization: string): Promise<string> {
   const { port, host } = new URL(at.base);
@@ -266,9 +281,6 @@ function slowly(at: Serving, authorization: string): Promise<string> {
     const dripping = setInterval(() => socket.write("x"), 100);
     let got = "";
     const end = (): void => {
-const make = async (at: Serving, fields: Record<string, string>): Promise<string> =>
-  existing((await at.post("/echo", fields, ada)).headers.get("location"));
-
       clearInterval(dripping);
       socket.destroy();
       resolve(got);
