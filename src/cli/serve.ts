@@ -5,6 +5,7 @@ import { EXIT, messageOf } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { runtime } from "../runtime/index.ts";
 import type { HttpServer, ListenAddress } from "../runtime/port.ts";
+import { proxiesOf } from "../service/addresses.ts";
 import { limitsOf } from "../service/limits.ts";
 import { Service } from "../service/service.ts";
 import { removeAbandoned } from "../service/staging.ts";
@@ -108,6 +109,7 @@ function makeService({ address, names, configuration, store, log, gone }: OpenPa
     limits: limitsOf(configuration.service),
     access: { users: configuration.users, anonymous: configuration.service.anonymous },
     hosts: new Set([...names, ...namesOf(address)].map((name) => name.toLowerCase())),
+    isProxy: proxiesOf(configuration.service.proxies),
     isAlive: (worker) => isAlive(worker, runtime.libc()),
     onGone: gone.reject,
     onFault(error) {

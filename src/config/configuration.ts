@@ -76,7 +76,7 @@ function completed(
     worker: workerSettings(given, environment),
     queues: new Map(Object.entries(given.queues ?? {})),
     definitions: definitionsOf(given, directory),
-    service: given.service ?? { anonymous: false, limits: {} },
+    service: given.service ?? { anonymous: false, proxies: [], limits: {} },
     users: new Map(Object.entries(given.users ?? {})),
   };
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { readNetwork } from "./networks.ts";
 import { parseSize } from "./sizes.ts";
 import { ANONYMOUS } from "./service-settings.ts";
 import {
@@ -29,6 +30,7 @@ const size = parsed((given) => {
 
 const serviceTable = table({
   anonymous: optional(flag),
+  proxies: optional(v.array(parsed(readNetwork), "must be a list of addresses")),
   jobs_per_owner: optional(count(1)),
   form_limit: optional(size),
   upload_limit: optional(size),
@@ -45,6 +47,7 @@ export const service = v.pipe(
   serviceTable,
   v.transform((given) => ({
     anonymous: given.anonymous ?? false,
+    proxies: given.proxies ?? [],
     limits: present({
       jobsPerOwner: given.jobs_per_owner,
       formBytes: given.form_limit,

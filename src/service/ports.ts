@@ -23,6 +23,8 @@ export interface ServicePorts {
   readonly access: Access;
   /** By what names it is known beside those of the loopback, in small letters. */
   readonly hosts: ReadonlySet<string>;
+  /** Whether somebody's word on how clients know it is taken, by their address. */
+  readonly isProxy: (address: string) => boolean;
   /** What jobs say while they run; absent: that is not known here. */
   readonly live?: LiveJobs;
   /** Whether a worker's process lives. */

@@ -49,7 +49,7 @@ export class Service {
 
   async #answer(request: Request, peer: Peer): Promise<Response> {
     this.#mustBeInPlace();
-    const base = baseOf(request, peer, this.#ports.hosts);
+    const base = baseOf(request, peer, this.#ports);
     if (!["GET", "HEAD"].includes(request.method)) refuseForeignOrigin(request, base);
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
     const { pathname, searchParams: query } = new URL(request.url);
@@ -84,7 +84,7 @@ export class Service {
   /** Where the request itself says nothing that could be heeded, it is the server's own. */
   #root(request: Request, peer: Peer): string {
     try {
-      return rootOf(baseOf(request, peer, this.#ports.hosts));
+      return rootOf(baseOf(request, peer, this.#ports));
     } catch (error) {
       if (error instanceof Refusal) return "";
       throw error;

@@ -19,7 +19,7 @@ const configurationOf = (one: Definition): Configuration => ({
   },
   queues: new Map(),
   definitions: new Map([[one.name, one]]),
-  service: { anonymous: false, limits: {} },
+  service: { anonymous: false, proxies: [], limits: {} },
   users: new Map(),
 });
 

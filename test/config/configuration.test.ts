@@ -41,7 +41,7 @@ describe("which file is read", () => {
       },
       queues: new Map(),
       definitions: new Map(),
-      service: { anonymous: false, limits: {} },
+      service: { anonymous: false, proxies: [], limits: {} },
       users: new Map(),
     });
   });
