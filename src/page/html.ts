@@ -17,7 +17,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
 // Browsers show them as nothing, or take them for what they are not; the line's end and the tab are kept.
 const UNFIT = /(?![\n\r\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 
-const escaped = (text: string): string =>
+/** Printable ASCII that means nothing to a browser: nearly all texts have nothing else, and need no second look. */
+const OTHER_THAN_PLAIN = /[^ !#-%(-;=?-~]/;
+
+const escaped = (text: string): string => (OTHER_THAN_PLAIN.test(text) ? replaced(text) : text);
+
+const replaced = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character).replaceAll(UNFIT, "\ufffd");
 
 /** The template's own text is markup; what is put into it is not, unless it is Html itself. Attributes are to be quoted. */

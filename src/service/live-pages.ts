@@ -3,6 +3,8 @@ import type { Store } from "../store/store.ts";
 
 /** Changes that come close together are shown at once. */
 const GATHER_MS = 250;
+/** So many times as long as a look took, until the next: however many look, at most a tenth of the time is theirs. */
+const REST = 9;
 /** How often what a job says while it runs is looked at. */
 const TICK_MS = 1000;
 /** Ticks between two signs of life, and looks without a change: proxies take a silent connection for a dead one. */
@@ -10,7 +12,8 @@ const SLOW_TICKS = 15;
 
 /** The changing part of a page. */
 export interface Shown {
-  readonly text: string;
+  /** Each an element. */
+  readonly parts: readonly string[];
   /** It changes without a ring of the store's bell. */
   readonly moves: boolean;
 }
@@ -35,7 +38,7 @@ interface Channel {
 
 export interface LivePagesOptions {
   readonly store: Pick<Store, "watch">;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "monotonic">;
   /** How many may look at once. */
   readonly most: number;
   readonly onFault: (error: unknown) => void;
@@ -43,13 +46,15 @@ export interface LivePagesOptions {
 
 /**
  * Pages that are being looked at. One watch of the store's bell is for all of them; a page is made once for all who look
- * at the same, and sent only when it is another than before.
+ * at the same; of it only those parts are sent that are others than before.
  */
 export class LivePages {
   readonly #options: LivePagesOptions;
   readonly #channels = new Map<string, Channel>();
   #count = 0;
   #ticks = 0;
+  /** Milliseconds that a look at all pages took. */
+  #cost = 0;
   #unwatch: (() => void) | null = null;
   #cancelLook: (() => void) | null = null;
   #cancelTick: (() => void) | null = null;
@@ -98,7 +103,7 @@ export class LivePages {
     this.#count += 1;
     listener.send("retry: 3000\n\n");
     // What changed since the page was read rang no bell for us.
-    if (channel.shown) listener.send(pageEvent(channel.shown));
+    if (channel.shown) listener.send(pageEvent(channel.shown.parts));
     this.#unwatch ??= this.#options.store.watch("jobs", () => this.#lookSoon());
     this.#lookSoon();
     this.#tickLater();
@@ -123,9 +128,12 @@ export class LivePages {
   }
 
   #lookSoon(): void {
-    this.#cancelLook ??= this.#options.clock.after(GATHER_MS, () => {
+    const { clock } = this.#options;
+    this.#cancelLook ??= clock.after(Math.max(GATHER_MS, this.#cost * REST), () => {
       this.#cancelLook = null;
+      const from = clock.monotonic();
       for (const [key, channel] of this.#channels) this.#update(key, channel);
+      this.#cost = clock.monotonic() - from;
     });
   }
 
@@ -149,11 +157,13 @@ export class LivePages {
     try {
       const shown = channel.look();
       if (!shown) return this.#bury(key, channel);
-      const isNew = withoutTimes(shown.text) !== withoutTimes(channel.shown?.text ?? "");
-      const others = isNew ? channel.listeners : channel.behind;
+      const news = newParts(shown.parts, channel.shown?.parts ?? []);
+      const others = news === null ? channel.behind : channel.listeners;
       channel.shown = shown;
       for (const listener of others) {
-        if (listener.send(pageEvent(shown))) channel.behind.delete(listener);
+        // Who has missed something gets all of it.
+        const parts = news === null || channel.behind.has(listener) ? shown.parts : news;
+        if (listener.send(pageEvent(parts))) channel.behind.delete(listener);
         else channel.behind.add(listener);
       }
     } catch (error) {
@@ -167,10 +177,26 @@ export class LivePages {
   }
 }
 
+/** What stands for a part that has not changed. */
+const SAME = "<template></template>";
+
+/** The parts, those that are as they were left out; null: all are. */
+function newParts(parts: readonly string[], before: readonly string[]): readonly string[] | null {
+  if (parts.length !== before.length) return parts;
+  const news = parts.map((part, index) => (isSame(part, before[index] ?? "") ? SAME : part));
+  return news.every((part) => part === SAME) ? null : news;
+}
+
+const isSame = (one: string, other: string): boolean => one === other || withoutTimes(one) === withoutTimes(other);
+
 /** The page's own clock keeps the times true. */
 const withoutTimes = (text: string): string => text.replaceAll(/(<time[^>]*>)[^<]*/g, "$1");
 
-const pageEvent = ({ text }: Shown): string => `event: page\ndata: ${text.split(/\r\n?|\n/).join("\ndata: ")}\n\n`;
+const pageEvent = (parts: readonly string[]): string =>
+  `event: page\ndata: ${parts
+    .join("\n")
+    .split(/\r\n?|\n/)
+    .join("\ndata: ")}\n\n`;
 
 const encoder = new TextEncoder();
 

@@ -6,10 +6,9 @@ import type { Access } from "./authentication.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import type { ServiceLimits } from "./limits.ts";
 import type { Health } from "./health.ts";
+import type { History, LastDay } from "./history.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { Sparing } from "./sparing.ts";
-import type { JobTimes } from "../store/overview.ts";
-import type { JobCount } from "../store/tallies.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the service works with. */
@@ -56,11 +55,18 @@ export interface LiveJobs {
   tails(job: Job, lines: number): WrittenTail[];
 }
 
+/** What pages plot of the last day, read in one moment. */
+export interface SeenDay extends LastDay {
+  readonly waitingBefore: number;
+  /** When it was read. */
+  readonly now: number;
+}
+
 /** What pages are made with. */
 export interface Views {
   readonly live: LivePages;
-  readonly counts: Sparing<JobCount[]>;
-  readonly activity: Sparing<JobTimes[]>;
+  readonly history: History;
+  readonly activity: Sparing<SeenDay>;
 }
 
 /** Whose request it is. */

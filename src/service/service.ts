@@ -7,11 +7,12 @@ import { Health } from "./health.ts";
 import type { Exchange, ServicePorts, Views } from "./ports.ts";
 import { busy, malformed, Refusal, refusalOf } from "./refusal.ts";
 import { LivePages } from "./live-pages.ts";
+import { History } from "./history.ts";
 import { mannerOf } from "./negotiation.ts";
 import { isOpen, route } from "./routing.ts";
 import { refusedPage } from "./showing.ts";
 import { Sparing } from "./sparing.ts";
-import { rootOf } from "./views.ts";
+import { rootOf } from "./view.ts";
 import { Waiters } from "./waiters.ts";
 
 /** The definitions of a configuration as services of UWS 1.1. */
@@ -30,7 +31,7 @@ export class Service {
     this.#health = new Health(ports);
     this.#views = {
       live: new LivePages({ store, clock, most: limits.livePages, onFault }),
-      counts: new Sparing(clock),
+      history: new History(store.overview, clock),
       activity: new Sparing(clock),
     };
   }
