@@ -44,7 +44,7 @@ export function durations({ jobs, isCut, now, pathOf }: Activity): Html {
         ></a
       >`,
   );
-  const some = isCut || shown.length < all.length ? `, of ${shown.length} of them` : "";
+  const some = isCut || shown.length < all.length ? ` (${shown.length} of them)` : "";
   return html`<figure class="chart">
     <figcaption>How long jobs took${some}, by when they ended</figcaption>
     ${frame({ height: PLOT, label: `Durations of ${counted(shown.length, "job")}`, levels }, dots)}

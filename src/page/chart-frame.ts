@@ -91,6 +91,7 @@ const grid = (height: number): Html[] =>
           x="${x}"
           y="${height + 16}"
           text-anchor="${anchor}"
+          ${anchor === "middle" && x !== "50%" && html` class="between"`}
           >${text}</text
         >`,
   );

@@ -30,6 +30,8 @@ export interface IndexFacts {
   readonly url: string;
   readonly lists: readonly ListCard[];
   readonly activity: Activity;
+  /** False: who asks is nobody in particular, and would see how much others do. */
+  readonly isShown: boolean;
   /** Some worker runs what is queued. */
   readonly isWorked: boolean;
   /** Null: they are not the caller's to know. */
@@ -53,9 +55,9 @@ export const indexPage = (facts: IndexFacts): Page => ({
 
 /** The parts of it that change. */
 export const indexLive = (facts: IndexFacts): Html[] => [
-  glance(facts),
-  html`<div id="lists" class="cards">${facts.lists.map(listCard)}</div>`,
-  activitySection(facts.activity),
+  ...(facts.isShown ? [glance(facts)] : []),
+  html`<div id="lists" class="cards">${facts.lists.map((list) => listCard(list, facts.isShown))}</div>`,
+  ...(facts.isShown ? [activitySection(facts.activity)] : []),
   ...(facts.workers === null ? [] : [workersSection(facts.workers, facts.activity.now)]),
 ];
 
@@ -75,7 +77,7 @@ function glance({ lists, activity, isWorked, workers, oldestReady }: IndexFacts)
         "Failed",
         "error",
         failed.reduce((all, { jobs }) => all + jobs, 0),
-        "of the last day's",
+        "in the last day",
       )}
     </dl>
     ${!isWorked && warning("No worker is running: nothing that waits is run.", "reeve work")}
@@ -92,13 +94,16 @@ const tile = (name: string, kind: string, jobs: number, more: Part): Html =>
 const warning = (sentence: string, command: string): Html =>
   html`<p class="problem box" role="status"><strong>${sentence}</strong> <code>${command}</code></p>`;
 
-function listCard({ name, path, description, counts }: ListCard): Html {
+function listCard({ name, path, description, counts }: ListCard, isShown: boolean): Html {
   const all = [...counts.values()].reduce((sum, one) => sum + one, 0);
   return html`<article class="card list">
     <h2><a href="${path}">${name}</a></h2>
     <p class="soft">${description}</p>
-    ${phaseBar(counts, all)}
-    <p class="counts">${all === 0 ? "No jobs yet" : counted(all, "job")}${chips(counts, path)}</p>
+    ${
+      isShown &&
+      html`${phaseBar(counts, all)}
+        <p class="counts">${all === 0 ? "No jobs yet" : counted(all, "job")}${chips(counts, path)}</p>`
+    }
   </article>`;
 }
 

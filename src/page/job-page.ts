@@ -189,7 +189,7 @@ function tails({ tails: all, job }: JobPageFacts): Html | null {
     "Output",
     written.map(
       ({ name, text, isCut }) =>
-        html`${(written.length > 1 || name !== "Output") && html`<h3>${name}</h3>`}${isCut && html`<p class="note">The last lines; the results have all of it when the job has ended.</p>`}
+        html`${(written.length > 1 || name !== "Output") && html`<h3>${name}</h3>`}${isCut && html`<p class="note">The last lines; the results ${isFinal(job.phase) ? "have all of it" : "will have all of it when the job has ended"}.</p>`}
           <pre class="log" tabindex="0" aria-label="${name}" data-tail>${text}</pre>`,
     ),
   );

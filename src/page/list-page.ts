@@ -70,7 +70,7 @@ export const listLive = (facts: ListFacts): Html[] => [
     jobsTable(facts),
     pager(facts),
   ),
-  activitySection(facts.activity),
+  ...(facts.isShown ? [activitySection(facts.activity)] : []),
 ];
 
 function jobsTable({ rows, isShown, asked, now, definition, further }: ListFacts): Html {

@@ -1,6 +1,6 @@
 import { unreachable } from "../errors.ts";
 import type { Job } from "../store/job.ts";
-import { isFinal, type Phase } from "../store/phases.ts";
+import type { Phase } from "../store/phases.ts";
 import { html, type Html, type Part } from "./html.ts";
 import { counted, timeAndAge } from "./words.ts";
 
@@ -64,12 +64,9 @@ export function reasons(job: Job, around: Circumstances): Part[] {
 const held = ({ heldBy }: Job): string =>
   `${heldBy === null ? "It is held" : `${heldBy} holds it`} until it is run by hand.`;
 
-function waits({ waiting, queue, phase }: Job, { waitsFor }: Circumstances): Part[] {
+function waits({ waiting, queue }: Job, { waitsFor }: Circumstances): Part[] {
   if (queue !== null) return [];
-  const known = waitsFor.map((other) => {
-    const inVain = other.phase !== null && isFinal(other.phase) && other.phase !== "COMPLETED" && phase === "HELD";
-    return html`It waits for job ${named(other)}${inVain && ": that did not complete"}.`;
-  });
+  const known = waitsFor.map((other) => html`It waits for job ${named(other)}.`);
   return waiting > waitsFor.length ? [...known, "It waits for a job that has been deleted."] : known;
 }
 

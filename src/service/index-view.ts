@@ -3,6 +3,7 @@ import { indexLive, indexPage, type IndexFacts, type WorkerCard } from "../page/
 import type { WorkerRow } from "../store/workers.ts";
 import { addressOf } from "../uws/job-xml.ts";
 import { PLAIN_LIST } from "./index-page.ts";
+import { hasList } from "./owners.ts";
 import type { Exchange } from "./ports.ts";
 import { activityOf, countsOf, inPhases, pathOf, rootOf, takingWorkers, type View } from "./view.ts";
 
@@ -25,6 +26,7 @@ export function viewIndex(exchange: Exchange): View {
       card(PLAIN_LIST, COMMAND_LINE, "Jobs without a definition, made on the command line."),
     ],
     activity: activityOf(exchange, null),
+    isShown: hasList(caller),
     isWorked: workers.length > 0,
     workers: seesAll ? workers.map((worker) => cardOf(exchange, worker)) : null,
     oldestReady: seesAll ? store.tallies.oldestReady() : null,
