@@ -2,13 +2,12 @@ import { jobLive, jobPage, type JobPageFacts } from "../page/job-page.ts";
 import type { Circumstances, Other } from "../page/reasons.ts";
 import type { Job } from "../store/job.ts";
 import { unmetDependencies } from "../store/reading.ts";
-import { readFacts } from "../uws/document.ts";
 import { addressOf } from "../uws/job-xml.ts";
-import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { PLAIN_LIST } from "./index-page.ts";
 import { isFor } from "./owners.ts";
 import type { Exchange, ListedJob } from "./ports.ts";
+import { factsFor } from "./told.ts";
 import { pathOf, rootOf, takingWorkers, type View } from "./view.ts";
 
 export function progressOf(live: Exchange["live"], job: Job): JobPageFacts["progress"] {
@@ -21,7 +20,7 @@ const TAIL_LINES = 200;
 
 export function viewJob(exchange: Exchange, { list, job, url }: ListedJob): View {
   const { store, live, base, clock } = exchange;
-  const found = readFacts(store, job, quoteOf(store, job, clock.now()));
+  const found = factsFor(exchange, job);
   const facts: JobPageFacts = {
     ...found,
     listed: listResults(store, job),

@@ -12,6 +12,7 @@ import { progressOf } from "./job-view.ts";
 import { hasList, isFor } from "./owners.ts";
 import type { Exchange, List } from "./ports.ts";
 import { activityOf, countsOf, inPhases, pathOf, rootOf, type View } from "./view.ts";
+import { jobFor } from "./told.ts";
 
 const MOST_LAST = 1000;
 /** Jobs made after a time are counted one by one: no more than so many. */
@@ -113,8 +114,8 @@ function totalOf(exchange: Exchange, filter: Filter): string {
   );
 }
 
-const rowOf = ({ store, live }: Exchange, job: Job, url: string): Row => ({
-  job,
+const rowOf = ({ store, live, caller }: Exchange, job: Job, url: string): Row => ({
+  job: jobFor(caller, job),
   path: pathOf(addressOf(url, job.id)),
   parameters: store.jobs.inputs(job.seq).parameters,
   progress: progressOf(live, job),

@@ -38,7 +38,7 @@ forEachForm("the users of the service", (form) => {
   let bob: Record<string, string>;
 
   beforeAll(async () => {
-    const known = await placeWithUsers(form);
+    const known = await placeWithUsers(form, '[jobs.broken]\ncommand = ["/opt/of-the-operator"]\n');
     place = known.place;
     bob = { authorization: `Bearer ${known.token}` };
     at = await Serving.start(place, ["--concurrency", "1"]);
@@ -143,6 +143,31 @@ forEachForm("the users of the service", (form) => {
     const plain = await place.submit("--hold", "--", "true");
     expect((await at.get(`/jobs/${plain}`, { headers: ada })).status).toBe(404);
     expect(await at.xml("/jobs", { headers: ada })).not.toContain(plain);
+  });
+
+  test("users learn why a job failed, and not where and as what it runs", async () => {
+    const { headers } = await at.post("/broken", { PHASE: "RUN" }, ada);
+    const job = existing(headers.get("location"));
+    const read = async (path: string, accept: string): Promise<string> =>
+      (await at.get(path, { headers: { ...ada, accept } })).text;
+    await eventually("it was tried", async () => (await read(`${job}/error`, "*/*")) !== "");
+    for (const [path, accept] of [
+      [`${job}/error`, "*/*"],
+      [job, "*/*"],
+      [job, "text/html"],
+      ["/broken", "text/html"],
+    ] as const) {
+      const text = await read(path, accept);
+      expect([path, accept, text]).toEqual([
+        path,
+        accept,
+        expect.stringContaining("could not be started: no such program"),
+      ]);
+      expect(text).not.toContain("of-the-operator");
+      expect(text).not.toContain("reeve logs");
+    }
+    expect(JSON.stringify(await place.show(idOf(job)))).toContain("of-the-operator");
+    expect((await at.post(`${job}/phase`, { PHASE: "ABORT" }, ada)).status).toBe(303);
   });
 
   test("whoever tries passwords has to wait, and those who know theirs do not", async () => {
