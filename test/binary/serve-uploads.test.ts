@@ -105,8 +105,12 @@ forEachForm("what clients upload", (form) => {
       const reply = await send("/copy", ...parts);
       expect([parts, reply.status]).toEqual([parts, status]);
     }
-    const types = ["multipart/form-data", "multipart/form-data; boundary=", `multipart/form-data; boundary=x`];
     const nameless = "--x\r\nContent-Disposition: form-data\r\n\r\nb\r\n--x--\r\n";
+    const latin = Buffer.from(nameless.replace("form-data", 'form-data; name="note"').replace("b", "\u00e9"), "latin1");
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    const unreadable = await at.get("/copy", { method: "POST", body: latin, headers });
+    expect([unreadable.status, unreadable.text]).toEqual([400, expect.stringContaining("UTF-8")]);
+    const types = ["multipart/form-data", "multipart/form-data; boundary=", `multipart/form-data; boundary=x`];
     for (const type of types) {
       for (const body of [
         "",
