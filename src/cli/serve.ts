@@ -8,7 +8,7 @@ import type { HttpServer, ListenAddress } from "../runtime/port.ts";
 import { proxiesOf } from "../service/addresses.ts";
 import { limitsOf } from "../service/limits.ts";
 import { Service } from "../service/service.ts";
-import { removeAbandoned } from "../service/staging.ts";
+import { keepClean } from "../service/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore, readConfiguration } from "./context.ts";
@@ -68,8 +68,8 @@ async function serve(invocation: Invocation, parts: Parts): Promise<void> {
   const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
   const open: OpenParts = { ...parts, store, gone: Promise.withResolvers() };
   open.gone.promise.catch(() => null);
+  const stopCleaning = keepClean(location, systemClock, (error) => tellFault(log, error));
   try {
-    removeAbandoned(location, systemClock.now());
     const service = makeService(open);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
@@ -77,8 +77,14 @@ async function serve(invocation: Invocation, parts: Parts): Promise<void> {
     if (address.kind === "unix") rmSync(address.path, { force: true });
     log.emit({ type: "service ended" });
   } finally {
+    stopCleaning();
     store.close();
   }
+}
+
+function tellFault(log: Log, error: unknown): void {
+  const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
+  log.emit({ type: "request failed", what });
 }
 
 /** A worker that cannot begin or go on takes the server with it: whoever asks would wait for jobs that nobody runs. */
@@ -112,10 +118,7 @@ function makeService({ address, names, configuration, store, log, gone }: OpenPa
     isProxy: proxiesOf(configuration.service.proxies),
     isAlive: (worker) => isAlive(worker, runtime.libc()),
     onGone: gone.reject,
-    onFault(error) {
-      const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
-      log.emit({ type: "request failed", what });
-    },
+    onFault: (error) => tellFault(log, error),
   });
 }
 
