@@ -1,3 +1,4 @@
+import { CONTROL_NAMES } from "../config/names.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import type { Parameter } from "../store/job.ts";
 import { LONGEST_DURATION } from "../uws/job-xml.ts";
@@ -61,8 +62,6 @@ const united = (given: readonly Parameter[]): Parameter[] =>
   [...Map.groupBy(given, ({ name }) => name).values()].flatMap((same) =>
     same.slice(0, 1).map((one) => ({ ...one, values: same.flatMap(({ values }) => values) })),
   );
-
-const CONTROL_NAMES: ReadonlySet<string> = new Set(["phase", "action", "executionduration", "destruction", "runid"]);
 
 function readControls(fields: readonly Field[]): Controls {
   const phase = control(fields, "phase", "RUN or ABORT", readWord("RUN", "ABORT"));

@@ -112,3 +112,10 @@ test("limits that the machine cannot enforce are told with the definition's name
   );
   expect(found).toEqual(["jobs.resize: No memory can be bounded here."]);
 });
+
+test("parameters that no client of a service can give are named", () => {
+  const parameters = { Phase: parameter(), RUNID: parameter(), phases: parameter() };
+  expect(warnings(definition(parameters))).toEqual([
+    "jobs.resize: UWS takes `Phase`, `RUNID` for itself: no client of `reeve serve` can give it as a parameter.",
+  ]);
+});
