@@ -28,19 +28,20 @@ export interface Activity {
   readonly pathOf: (job: JobTimes) => string;
 }
 
-/** When the stretches begin that make up the day before `now`. */
+const STRETCHES = DAY_MS / STRETCH_MS;
+
+/** When the stretches begin that make up a day, of which the last is that of `now`. */
 export function stretchesUntil(now: number): number[] {
-  const first = Math.floor((now - DAY_MS) / STRETCH_MS);
-  const count = Math.floor(now / STRETCH_MS) - first + 1;
-  return Array.from({ length: count }, (_, index) => (first + index) * STRETCH_MS);
+  const last = Math.floor(now / STRETCH_MS);
+  return Array.from({ length: STRETCHES }, (_, index) => (last - STRETCHES + 1 + index) * STRETCH_MS);
 }
 
 // There is no viewBox where there is text: across, all is in per cent, so that nothing is stretched on any screen.
 export const PLOT = 140;
 const AXIS = 22;
 
-/** Whole minutes: what has not changed looks the same for so long. */
-const rightEdge = (now: number): number => Math.ceil(now / 60_000) * 60_000;
+/** The end of the stretch of `now`: what has not changed looks the same for so long. */
+const rightEdge = (now: number): number => (Math.floor(now / STRETCH_MS) + 1) * STRETCH_MS;
 /** Per cent from the left, where `now` is at the right. */
 export const across = (at: number, now: number): number => (Math.max(0, DAY_MS - (rightEdge(now) - at)) / DAY_MS) * 100;
 export const inPercent = (share: number): string => `${share.toFixed(2)}%`;

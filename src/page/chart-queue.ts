@@ -21,7 +21,7 @@ export function queueLength(activity: Activity): Html {
       html`<rect
         class="column"
         x="${inPercent(x)}"
-        width="${inPercent(Math.min(100, across(from + STRETCH_MS, now)) - x)}"
+        width="${inPercent(across(from + STRETCH_MS, now) - x)}"
         y="${(PLOT - heightOf(waiting)).toFixed(1)}"
         height="${heightOf(waiting).toFixed(1)}"
         ><title>${utc(from)}: ${counted(waiting, "job")}</title></rect

@@ -116,7 +116,7 @@ function column({ from, counts }: Made, now: number, heightOf: (jobs: number) =>
     return html`<rect class="${phase.toLowerCase()}" y="${y.toFixed(1)}" height="${height.toFixed(1)}" />`;
   });
   const x = across(from, now);
-  const width = Math.min(across(from + STRETCH_MS, now), 100) - x;
+  const width = across(from + STRETCH_MS, now) - x;
   const what = there.map(({ phase, jobs }) => `${jobs.toLocaleString("en")} ${phase.toLowerCase()}`).join(", ");
   return html`<svg class="stack" x="${inPercent(x)}" width="${inPercent(width)}" height="${PLOT}">
     <title>${utc(from)}: ${what}</title>

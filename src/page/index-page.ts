@@ -72,7 +72,7 @@ function glance({ lists, activity, isWorked, workers, oldestReady }: IndexFacts)
     <dl class="tiles">
       ${tile("Running", "executing", sum("EXECUTING"), workers === null ? "" : `of ${counted(places, "place")}`)}
       ${tile("Waiting", "queued", sum("QUEUED"), oldestReady !== null && html`the oldest made ${age(oldestReady, activity.now)}`)}
-      ${tile("Held or not started", "held", sum("HELD", "PENDING"), [standing > 0 && `${standing} stand still `, unknown > 0 && `${unknown} unknown`])}
+      ${tile("Held or not started", "held", sum("HELD", "PENDING"), [standing > 0 && `${standing} suspended `, unknown > 0 && `${unknown} unknown`])}
       ${tile(
         "Failed",
         "error",

@@ -65,7 +65,7 @@ function state(facts: JobPageFacts): Html {
   const { job, path, progress, around } = facts;
   const error = errorSummary(job);
   const why = reasons(job, around);
-  const bar = job.phase === "EXECUTING" || job.phase === "SUSPENDED" ? (progress ?? UNKNOWN) : null;
+  const bar = job.phase === "EXECUTING" ? (progress ?? UNKNOWN) : job.phase === "SUSPENDED" ? progress : null;
   return html`<section
     id="state"
     class="card state"

@@ -11,7 +11,7 @@ import { factsFor } from "./told.ts";
 import { pathOf, rootOf, takingWorkers, type View } from "./view.ts";
 
 export function progressOf(live: Exchange["live"], job: Job): JobPageFacts["progress"] {
-  const said = job.phase === "EXECUTING" ? (live?.progress(job) ?? null) : null;
+  const said = job.phase === "EXECUTING" || job.phase === "SUSPENDED" ? (live?.progress(job) ?? null) : null;
   return said ?? (job.progress === null ? null : { fraction: job.progress, message: job.progressMessage });
 }
 
