@@ -128,17 +128,19 @@ forEachForm("the pages", (form) => {
     expect([wrong.status, wrong.text.includes("AFTER must be an ISO 8601 time")]).toEqual([400, true]);
   });
 
+  /** A page of the list `needs`, and where it leads. */
+  const seen = async (path: string): Promise<{ ids: string[]; text: string; to: (rel: string) => string }> => {
+    const { status, text } = await page(path);
+    expect([path, status]).toEqual([path, 200]);
+    const ids = [...text.matchAll(/class="id" href="\/needs\/([^"]+)"/g)].map(([, id = ""]) => id);
+    const to = (rel: string): string =>
+      (new RegExp(`rel="${rel}"\\s+href="([^"]+)"`).exec(text)?.[1] ?? "").replaceAll("&amp;", "&");
+    return { ids, text, to };
+  };
+
   test("of a list go on to older jobs and back, with the filters that were set, and say how many there are", async () => {
     const made: string[] = [];
     for (let count = 0; count < 5; count += 1) made.unshift(idOf(await at.make("needs", { image: `n${count}` })));
-    const seen = async (path: string): Promise<{ ids: string[]; text: string; to: (rel: string) => string }> => {
-      const { status, text } = await page(path);
-      expect([path, status]).toEqual([path, 200]);
-      const ids = [...text.matchAll(/class="id" href="\/needs\/([^"]+)"/g)].map(([, id = ""]) => id);
-      const to = (rel: string): string =>
-        (new RegExp(`rel="${rel}"\\s+href="([^"]+)"`).exec(text)?.[1] ?? "").replaceAll("&amp;", "&");
-      return { ids, text, to };
-    };
     const first = await seen("/needs?PHASE=PENDING&AFTER=2001-01-01&LAST=2");
     expect([first.ids, first.text.includes("2 of 5 jobs"), first.to("prev")]).toEqual([made.slice(0, 2), true, ""]);
     expect(first.to("next")).toStartWith("/needs?PHASE=PENDING&AFTER=2001-01-01&LAST=2&OLDER=");
