@@ -27,43 +27,35 @@ interface Walk {
   readonly index: "jobs_created" | "jobs_phase" | "jobs_definition" | "jobs_owner";
 }
 
-const COUNTS = `SELECT coalesce(sum(jobs), 0) AS jobs,
-    coalesce(sum(jobs) FILTER (WHERE phase = ?1), 0) AS ofPhase,
-    coalesce(sum(jobs) FILTER (WHERE definition = ?2), 0) AS ofDefinition,
-    coalesce(sum(jobs) FILTER (WHERE owner = ?3), 0) AS ofOwner,
-    coalesce(sum(jobs) FILTER (WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR definition = ?2)
-      AND (?3 IS NULL OR owner = ?3)), 0) AS wanted
-  FROM job_counts`;
-
-interface Counts {
-  readonly jobs: number;
-  readonly ofPhase: number;
-  readonly ofDefinition: number;
-  readonly ofOwner: number;
-  readonly wanted: number;
-}
-
 /** One for each phase; where there is nothing to find, none: else all would be looked through for it. */
 function walksOf(database: StoreDatabase, filter: Filter): Walk[] {
   const phases: readonly (Phase | null)[] = filter.phases.length > 0 ? [...new Set(filter.phases)] : [null];
-  return phases.flatMap((phase) => {
-    const definition = filter.definition === undefined ? null : (filter.definition ?? "");
-    const counts = database.get<Counts>(COUNTS, phase, definition, filter.owner);
-    return counts && counts.wanted > 0 ? [{ phase, index: indexFor(filter, phase, counts) }] : [];
-  });
+  return phases.flatMap((phase) => walkFor(database, filter, phase) ?? []);
 }
 
-/** That with the fewest jobs in it. SQLite knows no numbers, and would take any. */
-function indexFor(filter: Filter, phase: Phase | null, counts: Counts): Walk["index"] {
-  const those: readonly (readonly [Walk["index"], number, boolean])[] = [
-    ["jobs_owner", counts.ofOwner, filter.owner !== null],
-    ["jobs_definition", counts.ofDefinition, filter.definition !== undefined],
-    ["jobs_phase", counts.ofPhase, phase !== null],
-    ["jobs_created", counts.jobs, true],
-  ];
-  const usable = those.filter(([, , isUsable]) => isUsable).toSorted(([, one], [, other]) => one - other);
-  return usable[0]?.[0] ?? "jobs_created";
+/** By the index with the fewest jobs in it. SQLite knows no numbers, and would take any. */
+function walkFor(database: StoreDatabase, filter: Filter, phase: Phase | null): Walk | null {
+  const definition = filter.definition === undefined ? null : (filter.definition ?? "");
+  const given = (
+    [
+      ["jobs_owner", "owner = ?", filter.owner],
+      ["jobs_definition", "definition = ?", definition],
+      ["jobs_phase", "phase = ?", phase],
+    ] as const
+  ).filter(([, , value]) => value !== null);
+  if (given.length === 0) return { phase, index: "jobs_created" };
+  const conditions = given.map(([, condition]) => condition);
+  const values = given.map(([, , value]) => value);
+  const wanted = sumOf(database, conditions.join(" AND "), values);
+  if (wanted === 0) return null;
+  const all = given.map(([index, condition, value]) => ({ index, jobs: sumOf(database, condition, [value]) }));
+  const [fewest] = all.toSorted((one, other) => one.jobs - other.jobs);
+  return { phase, index: fewest?.index ?? "jobs_created" };
 }
+
+const sumOf = (database: StoreDatabase, condition: string, values: readonly SqlValue[]): number =>
+  database.get<{ jobs: number | null }>(`SELECT sum(jobs) AS jobs FROM job_counts WHERE ${condition}`, ...values)
+    ?.jobs ?? 0;
 
 function queryOf(walks: readonly Walk[], filter: Filter, columns: string): { sql: string; values: SqlValue[] } {
   const order = filter.above ? "ASC" : "DESC";
