@@ -59,6 +59,7 @@ forEachForm("what clients upload", (form) => {
   test.each([
     ["a part with the parameter's name", "DATA", []],
     ["a part that UPLOAD names", "part 1", [["UPLOAD", "data,param:part 1"]]],
+    ["a part of any case, beside an empty UPLOAD,", "part 1", [["UPLOAD", ""], ["upload", "DATA, PARAM:part 1;"]]], // prettier-ignore
   ] as const)("%s reaches the job as a file, and can be had again", async (_, part, others) => {
     const file = new File([CONTENT], "../-m 31;$(x).fits", { type: "image/fits" });
     const job = await make(...others, ["PHASE", "RUN"], ["note", "né"], [part, file]);
