@@ -40,6 +40,8 @@ export async function assign(received: Received, { parameters }: Definition): Pr
   const said = isDeclared ? [] : fields.filter(isUpload).flatMap(entriesOf).map(readUpload);
   const others = isDeclared ? fields : fields.filter((field) => !isUpload(field));
   const parts = new Set(said.map(({ part }) => part));
+  // One file cannot be in two places; and a short form could have one value written to the disk a thousand times.
+  if (parts.size < said.length) throw malformed("UPLOAD names a part more than once.");
   const meant = await Promise.all(
     said.map(async ({ name, part }) => ({ name, file: await partCalled(part, received) })),
   );

@@ -13,6 +13,7 @@ const DEFINITIONS = `
 [jobs.copy]
 command = ["sh", "-c", 'cp "$1" "$REEVE_RESULTS/result" && printf %s "$1" > path', "sh", "{param.data}"]
 params.data = { type = "file", required = true }
+params.more = { type = "file" }
 params.note = { type = "string" }
 
 [service]
@@ -100,6 +101,8 @@ forEachForm("what clients upload", (form) => {
       [403, ["UPLOAD", "data,file:///etc/passwd"]],
       [400, ["UPLOAD", "data,param:nothing"]],
       [400, ["UPLOAD", "data"]],
+      [400, ["p", file], ["UPLOAD", "data,param:p;more,param:p"]],
+      [400, ["p", "a value"], ["UPLOAD", "data,param:p;".repeat(1000)]],
       [400, ["data", file], ["PHASE", "ABORT"]],
     ];
     for (const [status, ...parts] of refused) {
