@@ -233,6 +233,10 @@ forEachForm("the service", (form) => {
     }
     // A job has it as an argument, and as a variable with its name.
     expect((await at.post("/echo", { text: "x".repeat(131_060) })).text).toMatch(/131071 bytes/);
+    // Each of them can be handed to a program, and all of them cannot.
+    const large = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`p${index}`, "x".repeat(130_000)]));
+    expect(await at.post("/much", large)).toMatchObject({ status: 403, text: expect.stringContaining("all together") });
+    expect(await at.phase(await at.done("much", { ...large, p8: "" }))).toBe("COMPLETED");
     expect((await at.post("/echo", { text: "x".repeat(9_000_000) })).status).toBe(413);
     expect(
       (
