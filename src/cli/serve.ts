@@ -5,9 +5,10 @@ import { EXIT, messageOf } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
 import { runtime } from "../runtime/index.ts";
 import type { HttpServer, ListenAddress } from "../runtime/port.ts";
+import { proxiesOf } from "../service/addresses.ts";
 import { limitsOf } from "../service/limits.ts";
 import { Service } from "../service/service.ts";
-import { removeAbandoned } from "../service/staging.ts";
+import { keepClean } from "../service/staging.ts";
 import type { Store } from "../store/store.ts";
 import type { Worker } from "../worker/worker.ts";
 import { locateStore, openStore } from "./context.ts";
@@ -15,7 +16,7 @@ import { readDefinitions } from "./definitions.ts";
 import { newId } from "../store/new-id.ts";
 import type { Invocation } from "./invocation.ts";
 import { liveJobsOf } from "./serving/live-jobs.ts";
-import { describeAddress, listen, namesOf, readAddress } from "./serving/listening.ts";
+import { describeAddress, listen, namesOf, readAddress, readNames } from "./serving/listening.ts";
 import { isAlive, takingWorkers } from "./living-workers.ts";
 import { startWorker } from "./serving/own-worker.ts";
 import { dieBy, exitCodeOf, StopSignals } from "../process/stop-signals.ts";
@@ -34,10 +35,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const { configuration } = await readDefinitions(options);
   const hasUsers = configuration.users.size > 0;
   const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd(), hasUsers);
+  const names = readNames(options.texts("allow-host"));
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
-    await serve(invocation, { address, configuration, log, signals });
+    await serve(invocation, { address, names, configuration, log, signals });
     return signals.stoppedBy === null ? EXIT.done : exitCodeOf(signals.stoppedBy);
   } finally {
     await log.close();
@@ -48,6 +50,8 @@ export async function run(invocation: Invocation): Promise<number> {
 
 interface Parts {
   readonly address: ListenAddress;
+  /** By which clients know it beside that address. */
+  readonly names: readonly string[];
   readonly configuration: Configuration;
   readonly log: Log;
   readonly signals: StopSignals;
@@ -55,43 +59,54 @@ interface Parts {
 
 interface OpenParts extends Parts {
   readonly store: Store;
+  /** Rejected when the store's file is not there any more, or is another. */
+  readonly gone: PromiseWithResolvers<never>;
 }
 
-async function serve(invocation: Invocation, { address, configuration, log, signals }: Parts): Promise<void> {
+async function serve(invocation: Invocation, parts: Parts): Promise<void> {
+  const { address, configuration, log } = parts;
   const location = locateStore(invocation.options, configuration);
   const store = openStore(location, configuration, { patience: "fail", busyTries: BUSY_TRIES });
+  const open: OpenParts = { ...parts, store, gone: Promise.withResolvers() };
+  open.gone.promise.catch(() => null);
+  const stopCleaning = keepClean(location, systemClock, (error) => tellFault(log, error));
   try {
-    removeAbandoned(location, systemClock.now());
-    const service = makeService(invocation, { address, configuration, log, signals, store });
+    const service = makeService(open);
     const server = await listen(runtime, address, service.handle);
     log.emit({ type: "service started", address: describeAddress(address, server.port) });
-    const parts = { address, configuration, log, signals, store };
-    await answerUntilStopped(new RunningServer(service, server), invocation, parts);
+    await answerUntilStopped(new RunningServer(service, server), invocation, open);
     if (address.kind === "unix") rmSync(address.path, { force: true });
     log.emit({ type: "service ended" });
   } finally {
+    stopCleaning();
     store.close();
   }
+}
+
+function tellFault(log: Log, error: unknown): void {
+  const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
+  log.emit({ type: "request failed", what });
 }
 
 /** A worker that cannot begin or go on takes the server with it: whoever asks would wait for jobs that nobody runs. */
 async function answerUntilStopped(
   server: RunningServer,
   invocation: Invocation,
-  { configuration, log, signals, store }: OpenParts,
+  { configuration, log, signals, store, gone }: OpenParts,
 ): Promise<void> {
   try {
     const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
     if (!worker && (await takingWorkers(store)).length === 0) log.emit({ type: "warning", what: NO_WORKER });
     signals.direct(both(server, worker?.worker ?? null));
-    await (worker?.ended ?? server.ended);
+    // A worker looks for itself, and ends its jobs before it gives up.
+    await (worker?.ended ?? Promise.race([server.ended, gone.promise]));
   } finally {
     server.stop();
     await server.ended;
   }
 }
 
-function makeService({ options }: Invocation, { address, configuration, store, log }: OpenParts): Service {
+function makeService({ address, names, configuration, store, log, gone }: OpenParts): Service {
   return new Service({
     store,
     definitions: configuration.definitions,
@@ -100,12 +115,11 @@ function makeService({ options }: Invocation, { address, configuration, store, l
     live: liveJobsOf(store),
     limits: limitsOf(configuration.service),
     access: { users: configuration.users, anonymous: configuration.service.anonymous },
-    hosts: new Set([...options.texts("allow-host"), ...namesOf(address)].map((name) => name.toLowerCase())),
+    hosts: new Set([...names, ...namesOf(address)].map((name) => name.toLowerCase())),
+    isProxy: proxiesOf(configuration.service.proxies),
     isAlive: (worker) => isAlive(worker, runtime.libc()),
-    onFault(error) {
-      const what = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
-      log.emit({ type: "request failed", what });
-    },
+    onGone: gone.reject,
+    onFault: (error) => tellFault(log, error),
   });
 }
 

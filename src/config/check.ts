@@ -2,6 +2,7 @@ import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { type Configuration, DEFAULT_LIMITS, type Definition, type Limits } from "./definition.ts";
 import { leaseProblem } from "./lease.ts";
+import { CONTROL_NAMES } from "./names.ts";
 import type { SqsQueueDefinition } from "./queue-definition.ts";
 import { compileTemplate, placeholders, withoutCase } from "./template.ts";
 
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   leadingMinus,
   noTime,
   ownVariables,
+  namedAsControls,
 ];
 
 /** What of a job's limits this machine cannot enforce: a sentence each. */
@@ -100,6 +102,12 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function namedAsControls({ parameters }: Definition): string | false {
+  const names = [...parameters.keys()].filter((name) => CONTROL_NAMES.has(name.toLowerCase()));
+  if (names.length === 0) return false;
+  return `UWS takes ${names.map((name) => `\`${name}\``).join(", ")} for itself: no client of \`reeve serve\` can give it as a parameter.`;
 }
 
 function refusableByEveryMessage({ command, environment }: Definition): string | false {

@@ -77,7 +77,7 @@ function completed(
     queues: new Map(Object.entries(given.queues ?? {})),
     jobsFile: typeof given.jobs === "string" ? resolve(directory, given.jobs) : null,
     definitions: definitionsOf(given, directory),
-    service: given.service ?? { anonymous: false, limits: {} },
+    service: given.service ?? { anonymous: false, proxies: [], limits: {} },
     users: new Map(Object.entries(given.users ?? {})),
   };
 }

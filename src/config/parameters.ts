@@ -1,4 +1,5 @@
 import { usageError } from "../errors.ts";
+import { argumentProblem } from "./argument-text.ts";
 import type { Definition, ParameterDefinition } from "./definition.ts";
 import type { ParameterValue } from "./template.ts";
 import { checkText } from "./values.ts";
@@ -81,6 +82,9 @@ function outcomeOf(name: string, definition: ParameterDefinition, given: GivenPa
 }
 
 function oneOrList(name: string, definition: ParameterDefinition, texts: string[]): Outcome {
+  // A job has it as a variable, too, and the name of that counts.
+  const unfit = argumentProblem(`REEVE_PARAM_${name}=${texts.join("\n")}`);
+  if (unfit !== null) return { problems: [`The parameter \`${name}\`, as a variable of the environment, ${unfit}.`] };
   if (definition.kind === "strings") return { value: texts };
   const [text, another] = texts;
   if (text === undefined) return "absent";

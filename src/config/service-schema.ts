@@ -1,7 +1,19 @@
 import * as v from "valibot";
+import { readNetwork } from "./networks.ts";
 import { parseSize } from "./sizes.ts";
 import { ANONYMOUS } from "./service-settings.ts";
-import { count, flag, named, optional, parsed, positiveDuration, present, table, text } from "./schema-parts.ts";
+import {
+  count,
+  duration,
+  flag,
+  named,
+  optional,
+  parsed,
+  positiveDuration,
+  present,
+  table,
+  text,
+} from "./schema-parts.ts";
 
 const USER = /^[\w.@+-]{1,100}$/;
 const USER_SENTENCE = "must have only letters, digits and `_.@+-`";
@@ -18,6 +30,7 @@ const size = parsed((given) => {
 
 const serviceTable = table({
   anonymous: optional(flag),
+  proxies: optional(v.array(parsed(readNetwork), "must be a list of addresses")),
   jobs_per_owner: optional(count(1)),
   form_limit: optional(size),
   upload_limit: optional(size),
@@ -25,6 +38,8 @@ const serviceTable = table({
   body_timeout: optional(positiveDuration),
   waiters: optional(count(0)),
   waiters_per_owner: optional(count(0)),
+  destruction_limit: optional(v.pipe(duration, v.minValue(60_000, "must be at least a minute"))),
+  execution_duration_limit: optional(v.pipe(duration, v.minValue(1000, "must be at least a second"))),
 });
 
 /** `[service]`. */
@@ -32,6 +47,7 @@ export const service = v.pipe(
   serviceTable,
   v.transform((given) => ({
     anonymous: given.anonymous ?? false,
+    proxies: given.proxies ?? [],
     limits: present({
       jobsPerOwner: given.jobs_per_owner,
       formBytes: given.form_limit,
@@ -40,6 +56,8 @@ export const service = v.pipe(
       bodyMs: given.body_timeout,
       waiters: given.waiters,
       waitersPerOwner: given.waiters_per_owner,
+      latestDestructionMs: given.destruction_limit,
+      executionSeconds: given.execution_duration_limit && Math.ceil(given.execution_duration_limit / 1000),
     }),
   })),
 );

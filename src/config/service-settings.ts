@@ -1,6 +1,8 @@
 /** Whose the jobs are that nobody in particular made; no user can be called so. */
 export const ANONYMOUS = "anonymous";
 
+import type { Network } from "./networks.ts";
+
 /** What proves that somebody is a user: hashes as `reeve hash` makes them. */
 export interface User {
   /** Null: there is none. */
@@ -12,6 +14,8 @@ export interface User {
 export interface ServiceSettings {
   /** Whoever does not say who they are may make jobs, too. */
   readonly anonymous: boolean;
+  /** Whose word on how clients know the service is taken, beside that of programs of this machine. */
+  readonly proxies: readonly Network[];
   /** Those that are not said are the service's own. */
   readonly limits: ConfiguredLimits;
 }
@@ -32,4 +36,8 @@ export interface ConfiguredLimits {
   readonly waiters?: number;
   /** The same of one owner. */
   readonly waitersPerOwner?: number;
+  /** Milliseconds from now for which a client may have a job kept. */
+  readonly latestDestructionMs?: number;
+  /** Seconds that a job may run whose definition does not say. */
+  readonly executionSeconds?: number;
 }

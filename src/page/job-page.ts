@@ -1,4 +1,3 @@
-import type { Attempt } from "../store/attempt.ts";
 import { isFinal, type Phase } from "../store/phases.ts";
 import { errorSummary, MASK } from "../uws/document.ts";
 import { addressOf, durationOf, isInline, type XmlFacts } from "../uws/job-xml.ts";
@@ -6,8 +5,9 @@ import type { ListedResult } from "../uws/results.ts";
 import { formatDuration } from "../config/durations.ts";
 import { html, type Html, type Part } from "./html.ts";
 import { emptiness, section, type Page } from "./layout.ts";
-import { shortId } from "./list-page.ts";
-import { badge, byteSize, progressBar, timeAndAge, took, type Progress } from "./words.ts";
+import { attempts } from "./attempts-table.ts";
+import { named, reasons, shortId, type Circumstances, type Other } from "./reasons.ts";
+import { badge, byteSize, counted, progressBar, timeAndAge, took, type Progress } from "./words.ts";
 
 /** The end of what an attempt wrote. */
 export interface Tail {
@@ -22,9 +22,11 @@ export interface JobPageFacts extends XmlFacts {
   readonly root: string;
   readonly path: string;
   readonly list: { readonly name: string; readonly path: string };
-  /** Paths of other jobs are known only within the list. */
   readonly progress: Progress | null;
   readonly tails: readonly Tail[];
+  readonly around: Circumstances;
+  readonly retryOf: Other | null;
+  readonly retriedAs: Other | null;
   readonly now: number;
 }
 
@@ -32,7 +34,7 @@ export function jobPage(facts: JobPageFacts): Page {
   const { root, list, job, url } = facts;
   return {
     root,
-    title: `${shortId(job.id)} · ${list.name}`,
+    title: titleOf(facts),
     crumbs: [
       { title: list.name, path: list.path },
       { title: shortId(job.id), path: null },
@@ -46,18 +48,44 @@ export function jobPage(facts: JobPageFacts): Page {
   };
 }
 
-/** The part of it that changes, each section by itself. */
-export const jobLive = (facts: JobPageFacts): Html =>
-  html`${state(facts)}${results(facts)}
-    <div class="pair">${parameters(facts)}${times(facts)}</div>
-    ${tails(facts)}${attempts(facts)}`;
+/** What tells it from others where many are open. */
+const titleOf = ({ job, list }: JobPageFacts): string => `${job.phase} ${shortId(job.id)} · ${list.name}`;
 
-function state({ job, path, progress }: JobPageFacts): Html {
+/** The part of it that changes, each section by itself. */
+export const jobLive = (facts: JobPageFacts): Html[] =>
+  [
+    state(facts),
+    results(facts),
+    html`<div class="pair">${parameters(facts)}${details(facts)}</div>`,
+    tails(facts),
+    attempts(facts.attempts, facts.now),
+  ].filter((part) => part !== null);
+
+function state(facts: JobPageFacts): Html {
+  const { job, path, progress, around } = facts;
   const error = errorSummary(job);
-  const bar = job.phase === "EXECUTING" || job.phase === "SUSPENDED" ? (progress ?? UNKNOWN) : null;
-  return html`<section id="state" class="card state" data-phase="${job.phase}" aria-label="State">
-    <div class="row spread">${badge(job.phase)}${actions(job.phase, path)}</div>
+  const why = reasons(job, around);
+  const bar = job.phase === "EXECUTING" ? (progress ?? UNKNOWN) : job.phase === "SUSPENDED" ? progress : null;
+  return html`<section
+    id="state"
+    class="card state"
+    data-phase="${job.phase}"
+    data-title="${titleOf(facts)}"
+    aria-label="State"
+  >
+    <div class="row spread">
+      <p class="row">
+        ${badge(job.phase)}${job.startedAt !== null && html`<span class="soft">${isFinal(job.phase) ? "took" : "for"} ${took(job.startedAt, job.endedAt, facts.now)}</span>`}
+      </p>
+      ${actions(job.phase, path)}
+    </div>
     ${bar === UNKNOWN ? html`<progress aria-label="Running"></progress>` : bar && progressBar(bar)}
+    ${
+      why.length > 0 &&
+      html`<ul class="reasons">
+        ${why.map((one) => html`<li>${one}</li>`)}
+      </ul>`
+    }
     ${error && html`<div class="problem box" role="alert"><strong>${error.message}</strong>${error.hint !== null && html`<p>${error.hint}</p>`}${error.detail !== undefined && html`<pre>${error.detail}</pre>`}</div>`}
   </section>`;
 }
@@ -130,30 +158,26 @@ const facts = (rows: readonly (readonly [string, Part])[]): Html =>
     )}
   </dl>`;
 
-function times({ job, attempts: all, waitsFor, quote, now }: JobPageFacts): Html {
+function details({ job, attempts: all, quote, now, retryOf, retriedAs }: JobPageFacts): Html {
   const limit = durationOf(job);
   const last = all.at(-1);
   const rows: [string, Part][] = [
     ["Made", timeAndAge(job.createdAt, now)],
     ["Began", timeAndAge(job.startedAt, now)],
     ["Ended", timeAndAge(job.endedAt, now)],
-    ["Took", took(job.startedAt, job.endedAt, now)],
-    ["Is likely to end", job.phase === "PENDING" ? null : timeAndAge(quote, now)],
+    ["Is likely to end", job.phase === "PENDING" || isFinal(job.phase) ? null : timeAndAge(quote, now)],
     ["May take", limit === 0 ? "as long as it likes" : formatDuration(limit * 1000)],
     ["Is kept until", timeAndAge(job.destruction, now)],
     ["Owner", job.owner],
-    ["Due", job.phase === "QUEUED" ? timeAndAge(job.availableAt, now) : null],
-    ["Waits for", waitsFor.map((id) => html`<code>${shortId(id)}</code> `)],
+    ["Priority", job.priority === 0 ? null : job.priority],
     ["Exit code", last?.exitCode ?? null],
     ["Signal", last?.signal ?? null],
-    ["Is a retry of", job.retryOf && shortId(job.retryOf)],
-    ["Was retried as", job.retriedAs && shortId(job.retriedAs)],
+    ["Failed", job.failures > 1 ? `${job.failures} times` : null],
+    ["Lost", job.lost > 0 ? counted(job.lost, "time") : null],
+    ["Is a retry of", retryOf && named(retryOf)],
+    ["Was retried as", retriedAs && named(retriedAs)],
   ];
-  return section(
-    "times",
-    "Times",
-    facts(rows.filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0))),
-  );
+  return section("details", "Details", facts(rows.filter(([, value]) => value !== null && value !== "")));
 }
 
 function tails({ tails: all, job }: JobPageFacts): Html | null {
@@ -165,54 +189,8 @@ function tails({ tails: all, job }: JobPageFacts): Html | null {
     "Output",
     written.map(
       ({ name, text, isCut }) =>
-        html`${written.length > 1 && html`<h3>${name}</h3>`}${isCut && html`<p class="note">The last lines; the results have all of it when the job has ended.</p>`}
+        html`${(written.length > 1 || name !== "Output") && html`<h3>${name}</h3>`}${isCut && html`<p class="note">The last lines; the results ${isFinal(job.phase) ? "have all of it" : "will have all of it when the job has ended"}.</p>`}
           <pre class="log" tabindex="0" aria-label="${name}" data-tail>${text}</pre>`,
     ),
   );
 }
-
-function attempts({ attempts: all, now }: JobPageFacts): Html | null {
-  if (all.length === 0) return null;
-  return section(
-    "attempts",
-    "Attempts",
-    html`<table class="attempts">
-      <thead>
-        <tr>
-          <th scope="col">No.</th>
-          <th scope="col">Began</th>
-          <th scope="col">Took</th>
-          <th scope="col">Ended</th>
-          <th scope="col">Processor</th>
-          <th scope="col">Memory</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${all.map((one) => attempt(one, now))}
-      </tbody>
-    </table>`,
-  );
-}
-
-function attempt(one: Attempt, now: number): Html {
-  const cells: readonly (readonly [string, Part])[] = [
-    ["No.", one.number],
-    ["Began", timeAndAge(one.startedAt, now)],
-    ["Took", took(one.startedAt, one.endedAt, now)],
-    ["Ended", endOf(one)],
-    ["Processor", processor(one)],
-    ["Memory", one.peakBytes === null ? "" : byteSize(one.peakBytes)],
-  ];
-  return html`<tr>
-    ${cells.map(([name, value]) => html`<td data-label="${name}">${value !== "" && html`<span>${value}</span>`}</td>`)}
-  </tr>`;
-}
-
-function endOf({ ending, exitCode, signal, cause, detail, endedAt }: Attempt): string {
-  if (endedAt === null) return "runs";
-  const how = exitCode === null ? (signal ?? ending ?? "") : `exit ${exitCode}`;
-  return [how, cause, detail].filter(Boolean).join(", ");
-}
-
-const processor = ({ userMicroseconds: user, systemMicroseconds: system }: Attempt): string =>
-  user === null && system === null ? "" : formatDuration(((user ?? 0) + (system ?? 0)) / 1000);

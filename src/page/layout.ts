@@ -14,8 +14,8 @@ export interface Page {
   readonly root: string;
   readonly title: string;
   readonly crumbs: readonly Crumb[];
-  /** What changes while somebody looks: sections with an id. Null: nothing does. */
-  readonly live: Html | null;
+  /** What changes while somebody looks, each element by itself. Null: nothing does. */
+  readonly live: readonly Html[] | null;
   /** What stands between the heading and that, and stays. */
   readonly still: Html;
   /** For the foot: how a program asks for the same. */

@@ -1,12 +1,15 @@
 import type { Definition } from "../config/definition.ts";
 import type { Job, Parameter } from "../store/job.ts";
-import { PHASES, type Phase } from "../store/phases.ts";
+import type { Phase } from "../store/phases.ts";
 import { errorSummary, MASK } from "../uws/document.ts";
-import type { Activity } from "./charts.ts";
-import { html, type Html } from "./html.ts";
-import { activitySection, chips } from "./index-page.ts";
+import type { Activity } from "./chart-frame.ts";
+import { activitySection } from "./charts.ts";
+import { addressFor, filterForm, isFiltered, type Asked } from "./filter-form.ts";
+import { html, type Html, type Part } from "./html.ts";
+import { chips } from "./index-page.ts";
 import { emptiness, section, type Page } from "./layout.ts";
 import { newJobForm } from "./new-job.ts";
+import { shortId } from "./reasons.ts";
 import { age, badge, counted, progressBar, took, type Progress } from "./words.ts";
 
 /** A job, as far as a list shows it. */
@@ -17,12 +20,10 @@ export interface Row {
   readonly progress: Progress | null;
 }
 
-/** What is asked of a list, as it was written. */
-export interface Asked {
-  readonly phases: readonly string[];
-  readonly after: string;
-  /** Of the jobs so many, the newest. */
-  readonly last: number;
+/** Where the list goes on, as its addresses have it; null: it does not. */
+export interface Further {
+  readonly newer: string | null;
+  readonly older: string | null;
 }
 
 export interface ListFacts {
@@ -35,10 +36,14 @@ export interface ListFacts {
   /** Why what is asked cannot be answered. */
   readonly problem: string | null;
   readonly rows: readonly Row[];
+  readonly further: Further;
+  /** How many jobs are like what is asked for; as a text, since beyond some nobody counts. */
+  readonly total: string;
   /** False: who asks is nobody in particular, and would see what others made. */
   readonly isShown: boolean;
   readonly counts: ReadonlyMap<Phase, number>;
   readonly activity: Activity;
+  readonly now: number;
 }
 
 /** The jobs of one list, and how to make another. */
@@ -52,108 +57,87 @@ export const listPage = (facts: ListFacts): Page => ({
         ${facts.definition?.description ?? (facts.definition ? "" : "Jobs without a definition, made on the command line.")}
       </p>
     </div>
-    ${facts.definition && newJobForm(facts.definition, facts.path)} ${filters(facts)}`,
+    ${facts.definition && newJobForm(facts.definition, facts.path)}${filterForm(facts.path, facts.asked, facts.problem)}`,
   live: listLive(facts),
   command: `curl ${facts.url}`,
 });
 
-/** The part of it that changes. */
-export const listLive = (facts: ListFacts): Html =>
-  html`${section("jobs", html`Jobs <span class="chips">${chips(facts.counts, facts.path)}</span>`, jobsTable(facts))}${activitySection(facts.activity)}`;
+/** The parts of it that change. */
+export const listLive = (facts: ListFacts): Html[] => [
+  section(
+    "jobs",
+    html`Jobs <span class="chips">${chips(facts.counts, facts.path, facts.asked.phases)}</span>`,
+    jobsTable(facts),
+    pager(facts),
+  ),
+  ...(facts.isShown ? [activitySection(facts.activity)] : []),
+];
 
-const LASTS = [25, 50, 100, 250, 1000] as const;
-
-function filters({ path, asked, problem }: ListFacts): Html {
-  const isOpen = problem !== null || asked.phases.length > 0 || asked.after !== "";
-  const lasts = [...new Set([...LASTS, asked.last])].toSorted((one, other) => one - other);
-  return html`<details class="card fold" ${isOpen && html` open`}>
-    <summary>Filter</summary>
-    <form method="get" action="${path}" class="filters">
-      ${problem !== null && html`<p class="problem" role="alert">${problem}</p>`}
-      <fieldset>
-        <legend>Phase</legend>
-        <div class="checks">
-          ${PHASES.map(
-            (phase) =>
-              html`<label class="check"
-                ><input
-                  type="checkbox"
-                  name="PHASE"
-                  value="${phase}"
-                  ${asked.phases.includes(phase) && html` checked`}
-                />${phase.toLowerCase()}</label
-              >`,
-          )}
-        </div>
-      </fieldset>
-      <label class="field"
-        >Made after (UTC)<input
-          name="AFTER"
-          value="${asked.after}"
-          placeholder="2026-05-01T09:30"
-          inputmode="numeric"
-          autocomplete="off"
-          spellcheck="false"
-      /></label>
-      <label class="field"
-        >Show<select name="LAST">
-          ${lasts.map(
-            (last) =>
-              html`<option value="${last}" ${last === asked.last && html` selected`}>the newest ${last}</option>`,
-          )}
-        </select></label
-      >
-      <p class="row"><button class="button">Apply</button><a class="button quiet" href="${path}">Show all</a></p>
-    </form>
-  </details>`;
-}
-
-function jobsTable({ rows, isShown, asked, activity: { now }, definition }: ListFacts): Html {
+function jobsTable({ rows, isShown, asked, now, definition, further }: ListFacts): Html {
   if (!isShown)
     return emptiness("Jobs of those who do not say who they are stand in no list: keep the address of yours.");
   if (rows.length === 0) {
-    const isFiltered = asked.phases.length > 0 || asked.after !== "";
-    if (isFiltered) return emptiness("No job is like that.");
+    if (further.newer !== null) return emptiness("None is older.");
+    if (isFiltered(asked)) return emptiness("No job is like that.");
     return emptiness(definition ? "No jobs yet. Make the first one above." : "No jobs yet.");
   }
-  const more =
-    rows.length === asked.last &&
-    html`<p class="note">The newest ${counted(rows.length, "job")}; the filter has older ones.</p>`;
   return html`<table class="jobs">
-      <thead>
-        <tr>
-          <th scope="col">Phase</th>
-          <th scope="col">Job</th>
-          <th scope="col">Made</th>
-          <th scope="col">Took</th>
-          <th scope="col">What</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map((row) => jobRow(row, now))}
-      </tbody>
-    </table>
-    ${more}`;
+    <thead>
+      <tr>
+        <th scope="col">Phase</th>
+        <th scope="col">Job</th>
+        <th scope="col">Made</th>
+        <th scope="col">Took</th>
+        <th scope="col">What</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${rows.map((row) => jobRow(row, now))}
+    </tbody>
+  </table>`;
 }
 
-const jobRow = ({ job, path, parameters, progress }: Row, now: number): Html =>
-  html`<tr>
+/** Plain links: they work without a script, and stay true while jobs come. */
+function pager({ path, asked, rows, further: { newer, older }, total }: ListFacts): Html | null {
+  if (rows.length === 0 && newer === null) return null;
+  return html`<nav class="pager" aria-label="Pages of the list">
+    <p class="soft">${newer === null && older === null ? total : `${rows.length} of ${total}`}</p>
+    <p class="row">
+      ${newer !== null && html`<a class="button" href="${addressFor(path, asked, {})}">Newest</a><a class="button" rel="prev" href="${addressFor(path, asked, { NEWER: newer })}">Newer</a>`}${older !== null && html`<a class="button" rel="next" href="${addressFor(path, asked, { OLDER: older })}">Older</a>`}
+    </p>
+  </nav>`;
+}
+
+const jobRow = (row: Row, now: number): Html => {
+  const { job, path } = row;
+  return html`<tr>
     <td data-label="Phase">${badge(job.phase)}</td>
     <td data-label="Job">
       <a class="id" href="${path}">${shortId(job.id)}</a
-      >${job.runId !== null && html` <span class="label">${job.runId}</span>`}
+      >${job.runId !== null && html` <span class="label" title="${job.runId}">${job.runId}</span>`}
     </td>
     <td data-label="Made">${age(job.createdAt, now)}</td>
     <td data-label="Took">${took(job.startedAt, job.endedAt, now)}</td>
-    <td data-label="What">${whatOf(job, parameters, progress)}</td>
+    <td data-label="What">${whatOf(row, now)}</td>
   </tr>`;
+};
 
-const SHORT = 8;
-export const shortId = (id: string): string => id.slice(0, SHORT);
-
-function whatOf(job: Job, parameters: readonly Parameter[], progress: Progress | null): Html {
+function whatOf({ job, parameters, progress }: Row, now: number): Html {
   const error = job.phase === "COMPLETED" ? null : errorSummary(job);
-  return html`${parameters.length > 0 && html`<span class="params">${cut(parameters.map(summary).join("  "))}</span>`}${progress && job.phase !== "COMPLETED" && progressBar(progress)}${error && html`<span class="problem">${cut(error.message)}</span>`}`;
+  const why = waitingFor(job, now);
+  return html`${parameters.length > 0 && html`<span class="params">${cut(parameters.map(summary).join("  "))}</span>`}${progress && job.phase !== "COMPLETED" && progressBar(progress)}${why !== null && html`<span class="note">${why}</span>`}${error && html`<span class="problem">${cut(error.message)}</span>`}`;
+}
+
+/** Why it does not run, where that is not for want of a free place. */
+function waitingFor({ phase, waiting, queue, availableAt, heldBy, abortBy, attempts }: Job, now: number): Part {
+  if (phase === "HELD" && waiting > 0) return `held: ${counted(waiting, "job")} that it waits for did not complete`;
+  if (phase === "HELD") return heldBy === null ? "held" : `held by ${heldBy}`;
+  if (abortBy !== null) return "is being aborted";
+  if (phase !== "QUEUED") return null;
+  if (queue === null && waiting > 0) return `waits for ${counted(waiting, "job")}`;
+  const again = attempts > 0 ? "runs again" : "runs";
+  if (availableAt !== null && availableAt > now) return html`${again} ${age(availableAt, now)}`;
+  return queue === null ? null : "waits for its queue";
 }
 
 function summary({ name, values, secret, type }: Parameter): string {

@@ -54,16 +54,17 @@ const show = (markup) => {
   const parsed = new DOMParser().parseFromString(`<div>${markup}</div>`, "text/html").body.firstElementChild;
   const old = [...live.children];
   const fresh = [...parsed.children].map((element) => document.adoptNode(element));
-  const sameShape = old.length === fresh.length && old.every((element, index) => element.id === fresh[index].id);
-  if (!sameShape) {
+  if (old.length !== fresh.length) {
     // A part has come or gone.
     live.replaceChildren(...fresh);
     for (const log of live.querySelectorAll("[data-tail]")) toEnd(log);
   } else {
+    // An empty template stands for what has not changed.
     old.forEach((element, index) => {
-      if (!sameBut(element, fresh[index])) replace(element, fresh[index]);
+      if (fresh[index].localName !== "template" && !sameBut(element, fresh[index])) replace(element, fresh[index]);
     });
   }
+  document.title = live.querySelector("[data-title]")?.dataset.title.concat(" · Reeve") ?? document.title;
   tick();
 };
 

@@ -127,7 +127,14 @@ function serve(address: ListenAddress, handler: HttpHandler): HttpServer {
   const server =
     address.kind === "unix"
       ? forThisUserOnly(() => serveAt({ ...options, unix: address.path }))
-      : Bun.serve({ ...options, hostname: address.host, port: address.port, idleTimeout: IDLE_SECONDS });
+      : Bun.serve({
+          ...options,
+          hostname: address.host,
+          port: address.port,
+          // Outside of development Bun lets a second server listen beside the first, and each gets some of the requests.
+          reusePort: false,
+          idleTimeout: IDLE_SECONDS,
+        });
   return {
     port: address.kind === "unix" ? null : (server.port ?? null),
     drain: () => server.stop(false),

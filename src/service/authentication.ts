@@ -43,9 +43,10 @@ export class Authentication {
    * The user whose credentials are right. Without credentials: the local user, where nobody is configured or by the unix
    * socket, which is for that user only; else nobody in particular, if that is allowed.
    *
+   * @param isOpen what is asked for is for whoever does not say who they are, too
    * @throws Refusal (401) for whom is not known, (429) after too many wrong passwords
    */
-  async callerOf({ headers }: Request, peer: Peer): Promise<Caller> {
+  async callerOf({ headers }: Request, peer: Peer, isOpen = false): Promise<Caller> {
     const { users, anonymous } = this.#access;
     const from = peer.address === null ? "the socket" : peer.address;
     const shown = users.size > 0 ? headers.get("authorization") : null;
@@ -54,7 +55,7 @@ export class Authentication {
       return { owner, by: `${owner} at ${from}` };
     }
     if (peer.address === null || (users.size === 0 && !anonymous)) return { owner: null, by: `a client at ${from}` };
-    if (anonymous) return { owner: ANONYMOUS, by: `somebody at ${from}` };
+    if (anonymous || isOpen) return { owner: ANONYMOUS, by: `somebody at ${from}` };
     throw unknown();
   }
 

@@ -24,8 +24,15 @@ const asking = (
   target: ListedJob,
   taken: Taken,
   use: (asked: Asked) => Promise<Response>,
+  naming: (name: string) => string = (name) => name,
 ): Promise<Response> =>
-  receiving(exchange, async (received) => use(await readAsked(exchange, target, taken, received)));
+  receiving(exchange, async (received) => use(await readAsked(exchange, target, taken, renamed(received, naming))));
+
+const renamed = (received: Received, naming: (name: string) => string): Received => ({
+  ...received,
+  fields: received.fields.map(([name, value]) => [naming(name), value]),
+  files: received.files.map((file) => ({ ...file, part: naming(file.part) })),
+});
 
 async function readAsked(
   { store }: Exchange,
@@ -69,11 +76,11 @@ export const changeParameters = (exchange: Exchange, target: ListedJob): Promise
 /** POST to one parameter, by its own name or as VALUE. */
 export function changeParameter(exchange: Exchange, target: ListedJob, name: string): Promise<Response> {
   const isOther = (one: { readonly name: string }): boolean => one.name.toLowerCase() !== name.toLowerCase();
-  return asking(exchange, target, ["parameters"], (asked) => {
-    const parameters = asked.parameters.map((one) => (one.name.toLowerCase() === "value" ? { ...one, name } : one));
-    if ([...parameters, ...asked.protocol].some(isOther)) throw forbidden("This resource is one parameter.");
-    return change(exchange, target, { ...asked, parameters });
-  });
+  const changeIt = (asked: Asked): Promise<Response> => {
+    if ([...asked.parameters, ...asked.protocol].some(isOther)) throw forbidden("This resource is one parameter.");
+    return change(exchange, target, asked);
+  };
+  return asking(exchange, target, ["parameters"], changeIt, (one) => (one.toLowerCase() === "value" ? name : one));
 }
 
 async function change(exchange: Exchange, target: ListedJob, asked: Asked): Promise<Response> {
@@ -81,7 +88,7 @@ async function change(exchange: Exchange, target: ListedJob, asked: Asked): Prom
   const { seq } = target.job;
   const { controls } = asked;
   const duration = target.list.definition
-    ? durationWithin(controls, target.list.definition)
+    ? durationWithin(controls, target.list.definition, exchange.limits)
     : (controls.executionDuration ?? null);
   const destruction = destructionWithin(controls, exchange);
   let replaced: readonly Parameter[] = [];

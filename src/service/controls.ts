@@ -1,3 +1,4 @@
+import { CONTROL_NAMES } from "../config/names.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import type { Parameter } from "../store/job.ts";
 import { LONGEST_DURATION } from "../uws/job-xml.ts";
@@ -62,8 +63,6 @@ const united = (given: readonly Parameter[]): Parameter[] =>
     same.slice(0, 1).map((one) => ({ ...one, values: same.flatMap(({ values }) => values) })),
   );
 
-const CONTROL_NAMES: ReadonlySet<string> = new Set(["phase", "action", "executionduration", "destruction", "runid"]);
-
 function readControls(fields: readonly Field[]): Controls {
   const phase = control(fields, "phase", "RUN or ABORT", readWord("RUN", "ABORT"));
   const action = control(fields, "action", "DELETE", readWord("DELETE"));
@@ -84,7 +83,8 @@ function control<T>(fields: readonly Field[], name: string, what: string, read: 
   const values = new Set(fields.flatMap(([key, value]) => (key.toLowerCase() === name ? [value] : [])));
   const [value] = values;
   if (value === undefined) return null;
-  const found = values.size === 1 ? read(value) : null;
+  if (values.size > 1) throw malformed(`${name.toUpperCase()} is given more than once, and not alike.`);
+  const found = read(value);
   if (found === null) throw malformed(`${name.toUpperCase()} must be ${what}.`);
   return found;
 }

@@ -25,14 +25,14 @@ async function createOf(
   { definition, url }: Pick<List, "url"> & { readonly definition: Definition },
   received: Received,
 ): Promise<Response> {
-  const { store, clock, newId, caller } = exchange;
+  const { store, clock, newId, caller, limits } = exchange;
   const { fields, uploads } = await assign(received, definition);
   const { controls, parameters: values, protocol } = readPosted(fields, definition.parameters.keys());
   const id = newId();
   const incoming = new Incoming(store.location.uploadsOf(id), uploads);
   const parameters = [...values, ...incoming.parameters];
   if (controls.phase === "ABORT" || controls.action) throw malformed("A job that is to be made can only be RUN.");
-  const executionDuration = durationWithin(controls, definition);
+  const executionDuration = durationWithin(controls, definition, limits) ?? longestRun(definition, limits);
   const part = definitionPart(definition, { parameters, body: null, executionDuration, manner: "over a wire" });
   const job = {
     ...part,
@@ -77,13 +77,20 @@ function refuseMany({ store, caller: { owner }, limits }: Exchange): void {
   throw tooMany("You have too many jobs that have not ended.", MANY_SECONDS);
 }
 
-/** Seconds: no more than the definition allows, where it says how many. Null: nothing was asked. */
-export function durationWithin({ executionDuration }: Controls, { limits }: Definition): number | null {
+/** Seconds: no more than the definition allows, or the service where that does not say. Null: nothing was asked. */
+export function durationWithin(
+  { executionDuration }: Controls,
+  definition: Definition,
+  limits: Exchange["limits"],
+): number | null {
   if (executionDuration === undefined) return null;
-  const most = limits.executionDuration;
+  const most = longestRun(definition, limits);
   if (most === 0) return executionDuration;
   return executionDuration === 0 ? most : Math.min(executionDuration, most);
 }
+
+const longestRun = ({ limits }: Definition, { executionSeconds }: Exchange["limits"]): number =>
+  limits.executionDuration || executionSeconds;
 
 /** Milliseconds since 1970, within what the service allows: a job is not gone before its client has seen it. */
 export function destructionWithin(

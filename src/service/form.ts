@@ -1,7 +1,8 @@
+import { isUtf8 } from "node:buffer";
 import { piecesOf } from "./body.ts";
 import { readMultipart } from "./multipart.ts";
 import type { Exchange } from "./ports.ts";
-import { Refusal } from "./refusal.ts";
+import { malformed, Refusal } from "./refusal.ts";
 import { withStaging, type ReceivedFile, type Staging } from "./staging.ts";
 
 /** One value as it was posted. */
@@ -28,6 +29,8 @@ const MULTIPART = "multipart/form-data";
  */
 export function receiving(exchange: Exchange, use: (received: Received) => Promise<Response>): Promise<Response> {
   return withStaging(exchange, async (staging) => {
+    refusePacked(exchange.request);
+    refuseUnreadable(new URL(exchange.request.url).search);
     const { fields, files } = await readForm(exchange, staging);
     const all = [...exchange.query, ...fields];
     const { formFields } = exchange.limits;
@@ -47,5 +50,29 @@ async function readForm(exchange: Exchange, staging: Staging): Promise<FormConte
   if (bytes.length > 0 && type.trim().toLowerCase() !== FORM) {
     throw new Refusal(415, `The body must be a form: ${FORM} or ${MULTIPART}.`);
   }
-  return { fields: [...new URLSearchParams(bytes.toString("utf8"))], files: [] };
+  const text = isUtf8(bytes) ? bytes.toString("utf8") : refuseText();
+  refuseUnreadable(text);
+  return { fields: [...new URLSearchParams(text)], files: [] };
+}
+
+function refusePacked({ headers }: Request): void {
+  const packing = headers.get("content-encoding") ?? "identity";
+  if (packing.trim().toLowerCase() !== "identity") throw new Refusal(415, "The body must not be packed.");
+}
+
+/**
+ * A name or a value with other bytes in it would silently become another one.
+ *
+ * @throws Refusal for what is no UTF-8, in a form or a query
+ */
+function refuseUnreadable(text: string): void {
+  try {
+    for (const [bytes] of text.matchAll(/(?:%[\da-f]{2})+/gi)) decodeURIComponent(bytes);
+  } catch {
+    refuseText();
+  }
+}
+
+function refuseText(): never {
+  throw malformed("What was given is not all UTF-8.");
 }

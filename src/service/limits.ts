@@ -24,6 +24,8 @@ export interface ServiceLimits {
   readonly soonestDestructionMs: number;
   /** Milliseconds from now: no client has a job kept longer. */
   readonly latestDestructionMs: number;
+  /** Seconds that a job may run whose definition does not say; 0: without end. */
+  readonly executionSeconds: number;
   /** Milliseconds that a deletion waits for the end of what it aborts. */
   readonly deletionMs: number;
 }
@@ -42,6 +44,7 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = {
   livePages: 200,
   soonestDestructionMs: 60_000,
   latestDestructionMs: 366 * DAY_MS,
+  executionSeconds: 0,
   deletionMs: 5000,
 };
 

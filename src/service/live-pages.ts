@@ -3,9 +3,9 @@ import type { Store } from "../store/store.ts";
 
 /** Changes that come close together are shown at once. */
 const GATHER_MS = 20;
-/** Between two looks at a busy store; a look that takes long is not to take more than a quarter of all. */
+/** Between two looks at a busy store; however long a look takes, at most a tenth of the time is theirs. */
 const LOOK_EVERY_MS = 100;
-const REST_FACTOR = 4;
+const TURN_FACTOR = 10;
 /** How often what a job writes while it runs is looked at. */
 const TICK_MS = 1000;
 /** Ticks between two signs of life, and looks without a change: proxies take a silent connection for a dead one. */
@@ -13,7 +13,8 @@ const SLOW_TICKS = 15;
 
 /** The changing part of a page. */
 export interface Shown {
-  readonly text: string;
+  /** Each an element. */
+  readonly parts: readonly string[];
   /** It changes without a ring of the store's bell. */
   readonly moves: boolean;
 }
@@ -46,7 +47,7 @@ export interface LivePagesOptions {
 
 /**
  * Pages that are being looked at. One watch of the store's bell is for all of them; a page is made once for all who look
- * at the same, and sent only when it is another than before.
+ * at the same; of it only those parts are sent that are others than before.
  */
 export class LivePages {
   readonly #options: LivePagesOptions;
@@ -103,7 +104,7 @@ export class LivePages {
     this.#count += 1;
     listener.send("retry: 3000\n\n");
     // What changed since the page was read rang no bell for us.
-    if (channel.shown) listener.send(pageEvent(channel.shown));
+    if (channel.shown) listener.send(pageEvent(channel.shown.parts));
     this.#unwatch ??= this.#options.store.watch("jobs", () => this.#lookSoon());
     this.#lookSoon();
     this.#tickLater();
@@ -135,7 +136,7 @@ export class LivePages {
       const begun = clock.monotonic();
       for (const [key, channel] of this.#channels) this.#update(key, channel);
       const tookMs = clock.monotonic() - begun;
-      this.#mayLookAt = begun + Math.max(LOOK_EVERY_MS, tookMs * REST_FACTOR);
+      this.#mayLookAt = begun + Math.max(LOOK_EVERY_MS, tookMs * TURN_FACTOR);
     });
   }
 
@@ -159,11 +160,13 @@ export class LivePages {
     try {
       const shown = channel.look();
       if (!shown) return this.#bury(key, channel);
-      const isNew = withoutTimes(shown.text) !== withoutTimes(channel.shown?.text ?? "");
-      const others = isNew ? channel.listeners : channel.behind;
+      const news = newParts(shown.parts, channel.shown?.parts ?? []);
+      const others = news === null ? channel.behind : channel.listeners;
       channel.shown = shown;
       for (const listener of others) {
-        if (listener.send(pageEvent(shown))) channel.behind.delete(listener);
+        // Who has missed something gets all of it.
+        const parts = news === null || channel.behind.has(listener) ? shown.parts : news;
+        if (listener.send(pageEvent(parts))) channel.behind.delete(listener);
         else channel.behind.add(listener);
       }
     } catch (error) {
@@ -177,10 +180,26 @@ export class LivePages {
   }
 }
 
+/** What stands for a part that has not changed. */
+const SAME = "<template></template>";
+
+/** The parts, those that are as they were left out; null: all are. */
+function newParts(parts: readonly string[], before: readonly string[]): readonly string[] | null {
+  if (parts.length !== before.length) return parts;
+  const news = parts.map((part, index) => (isSame(part, before[index] ?? "") ? SAME : part));
+  return news.every((part) => part === SAME) ? null : news;
+}
+
+const isSame = (one: string, other: string): boolean => one === other || withoutTimes(one) === withoutTimes(other);
+
 /** The page's own clock keeps the times true. */
 const withoutTimes = (text: string): string => text.replaceAll(/(<time[^>]*>)[^<]*/g, "$1");
 
-const pageEvent = ({ text }: Shown): string => `event: page\ndata: ${text.split(/\r\n?|\n/).join("\ndata: ")}\n\n`;
+const pageEvent = (parts: readonly string[]): string =>
+  `event: page\ndata: ${parts
+    .join("\n")
+    .split(/\r\n?|\n/)
+    .join("\ndata: ")}\n\n`;
 
 const encoder = new TextEncoder();
 

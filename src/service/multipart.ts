@@ -8,6 +8,8 @@ import type { ReceivedFile, Staging } from "./staging.ts";
 const LONGEST_NAME = 1000;
 /** What the parser leaves out, whatever its types say. */
 const NO_NAME = "";
+/** What the parser puts in the place of bytes that are no text: a value would silently become another. */
+const REPLACED = "\ufffd";
 
 /**
  * Reads a form in parts (RFC 7578); its files go to disk as they come.
@@ -53,6 +55,8 @@ class MultipartForm {
       this.#size += name.length + value.length;
       if (nameCut || cut || this.#size > this.#limits.formBytes) {
         fail(new Refusal(413, `The values are larger than ${this.#limits.formBytes} bytes.`));
+      } else if (name.includes(REPLACED) || value.includes(REPLACED)) {
+        fail(malformed("What was given is not all UTF-8."));
       } else this.#fields.push([name, value]);
     });
     this.#parser.on("file", (part: string | undefined, stream, name, _encoding, type) =>

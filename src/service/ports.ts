@@ -5,10 +5,10 @@ import type { Store } from "../store/store.ts";
 import type { Access } from "./authentication.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import type { ServiceLimits } from "./limits.ts";
+import type { Health } from "./health.ts";
+import type { History, LastDay } from "./history.ts";
 import type { LivePages } from "./live-pages.ts";
 import type { Sparing } from "./sparing.ts";
-import type { JobTimes } from "../store/overview.ts";
-import type { JobCount } from "../store/tallies.ts";
 import type { Waiters } from "./waiters.ts";
 
 /** What the service works with. */
@@ -22,10 +22,14 @@ export interface ServicePorts {
   readonly access: Access;
   /** By what names it is known beside those of the loopback, in small letters. */
   readonly hosts: ReadonlySet<string>;
+  /** Whether somebody's word on how clients know it is taken, by their address. */
+  readonly isProxy: (address: string) => boolean;
   /** What jobs write while they run; absent: that is not known here. */
   readonly live?: LiveJobs;
   /** Whether a worker's process lives. */
   readonly isAlive: (worker: WorkerRow) => boolean;
+  /** Told why nothing can be answered any more: the store's file is gone, or another. */
+  readonly onGone: (error: unknown) => void;
   /** Told of what went wrong here and is not the client's fault. */
   readonly onFault: (error: unknown) => void;
 }
@@ -44,11 +48,18 @@ export interface LiveJobs {
   tails(job: Job, lines: number): WrittenTail[];
 }
 
+/** What pages plot of the last day, read in one moment. */
+export interface SeenDay extends LastDay {
+  readonly waitingBefore: number;
+  /** When it was read. */
+  readonly now: number;
+}
+
 /** What pages are made with. */
 export interface Views {
   readonly live: LivePages;
-  readonly counts: Sparing<JobCount[]>;
-  readonly activity: Sparing<JobTimes[]>;
+  readonly history: History;
+  readonly activity: Sparing<SeenDay>;
 }
 
 /** Whose request it is. */
@@ -68,6 +79,7 @@ export interface Exchange extends ServicePorts {
   readonly caller: Caller;
   readonly waiters: Waiters;
   readonly views: Views;
+  readonly health: Health;
 }
 
 /** A job list: that of a definition, or of the jobs without one. */

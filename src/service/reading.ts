@@ -1,8 +1,8 @@
 import type { Job } from "../store/job.ts";
 import { isPhase, type Phase } from "../store/phases.ts";
-import { errorSummary, errorTextOf, isoTime, MASK, readFacts } from "../uws/document.ts";
+import { errorSummary, errorTextOf, isoTime, MASK, shownOwner } from "../uws/document.ts";
 import { readFilters, valuesOf } from "../uws/filters.ts";
-import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml, shownOwner } from "../uws/job-xml.ts";
+import { durationOf, jobsFrame, jobXml, parametersXml, resultsXml } from "../uws/job-xml.ts";
 import { quoteOf } from "../uws/quote.ts";
 import { listResults } from "../uws/results.ts";
 import { textAnswer, xmlAnswer, xmlStream } from "./answers.ts";
@@ -10,6 +10,7 @@ import { jobsDocument } from "./jobs-document.ts";
 import { answerUpload } from "./result.ts";
 import { hasList } from "./owners.ts";
 import type { Exchange, List, ListedJob } from "./ports.ts";
+import { factsFor, jobFor } from "./told.ts";
 import { busy, malformed, notFound, RETRY_SECONDS, tooMany } from "./refusal.ts";
 
 /** A page is read at once, so that a huge list does not hold up everybody else. */
@@ -63,9 +64,10 @@ function existing(job: Job | undefined): Job {
 }
 
 /** What is read of it beside its row is of one moment. */
-function documentOf({ store, clock }: Exchange, job: Job, url: string): string {
+function documentOf(exchange: Exchange, job: Job, url: string): string {
+  const { store } = exchange;
   return store.atOnce(() => {
-    const facts = readFacts(store, job, quoteOf(store, job, clock.now()));
+    const facts = factsFor(exchange, job);
     return jobXml({ ...facts, listed: listResults(store, job, facts.results), url });
   });
 }
@@ -79,8 +81,8 @@ export const answerOwner: Read = (_, { job }) => textAnswer(shownOwner(job) ?? "
 export const answerQuote: Read = ({ store, clock }, { job }) =>
   textAnswer(isoTime(quoteOf(store, job, clock.now())) ?? "");
 
-export function answerError(_: Exchange, { job }: ListedJob): Response {
-  const error = errorSummary(job);
+export function answerError({ caller }: Exchange, { job }: ListedJob): Response {
+  const error = errorSummary(jobFor(caller, job));
   return textAnswer(error === null ? "" : errorTextOf(error));
 }
 

@@ -38,6 +38,9 @@ export async function route(exchange: Exchange, path: string): Promise<Response>
   return perform(within, exchange, jobCalled(exchange, list, name), rest.join("/"));
 }
 
+/** Whether strangers may ask for it: what it tells them is for everybody. */
+export const isOpen = (path: string): boolean => /^\/health\/?$/.test(path);
+
 /** A path means the same with a slash at its end. */
 function segmentsOf(path: string): string[] {
   const segments = path.replace(/^\//, "").replace(/\/$/, "").split("/");

@@ -3,14 +3,16 @@ import type { HttpHandler, Peer } from "../runtime/port.ts";
 import { baseOf, refuseForeignOrigin } from "./addresses.ts";
 import { madeSafe, refused, withoutBody } from "./answers.ts";
 import { Authentication } from "./authentication.ts";
+import { Health } from "./health.ts";
 import type { Exchange, ServicePorts, Views } from "./ports.ts";
 import { busy, malformed, Refusal, refusalOf } from "./refusal.ts";
 import { LivePages } from "./live-pages.ts";
+import { History } from "./history.ts";
 import { mannerOf } from "./negotiation.ts";
-import { route } from "./routing.ts";
+import { isOpen, route } from "./routing.ts";
 import { refusedPage } from "./showing.ts";
 import { Sparing } from "./sparing.ts";
-import { rootOf } from "./views.ts";
+import { rootOf } from "./view.ts";
 import { Waiters } from "./waiters.ts";
 
 /** The definitions of a configuration as services of UWS 1.1. */
@@ -19,15 +21,17 @@ export class Service {
   readonly #waiters: Waiters;
   readonly #authentication: Authentication;
   readonly #views: Views;
+  readonly #health: Health;
 
   constructor(ports: ServicePorts) {
     this.#ports = ports;
     const { store, clock, limits, access, onFault } = ports;
     this.#authentication = new Authentication(access, clock);
     this.#waiters = new Waiters({ store, clock, most: limits.waiters, onFault });
+    this.#health = new Health(ports);
     this.#views = {
       live: new LivePages({ store, clock, most: limits.livePages, onFault }),
-      counts: new Sparing(clock),
+      history: new History(store.overview, clock),
       activity: new Sparing(clock),
     };
   }
@@ -45,12 +49,12 @@ export class Service {
   }
 
   async #answer(request: Request, peer: Peer): Promise<Response> {
-    this.#ports.store.mustBeInPlace();
-    const base = baseOf(request, peer, this.#ports.hosts);
+    this.#mustBeInPlace();
+    const base = baseOf(request, peer, this.#ports);
     if (!["GET", "HEAD"].includes(request.method)) refuseForeignOrigin(request, base);
     if (!URL.canParse(request.url)) throw malformed("The request's address is none.");
     const { pathname, searchParams: query } = new URL(request.url);
-    const caller = await this.#authentication.callerOf(request, peer);
+    const caller = await this.#authentication.callerOf(request, peer, isOpen(pathname));
     const exchange: Exchange = {
       ...this.#ports,
       request,
@@ -59,8 +63,18 @@ export class Service {
       caller,
       waiters: this.#waiters,
       views: this.#views,
+      health: this.#health,
     };
     return route(exchange, pathname);
+  }
+
+  #mustBeInPlace(): void {
+    try {
+      this.#ports.store.mustBeInPlace();
+    } catch (error) {
+      this.#ports.onGone(error);
+      throw error;
+    }
   }
 
   #refuse(error: unknown, request: Request, peer: Peer): Response {
@@ -71,7 +85,7 @@ export class Service {
   /** Where the request itself says nothing that could be heeded, it is the server's own. */
   #root(request: Request, peer: Peer): string {
     try {
-      return rootOf(baseOf(request, peer, this.#ports.hosts));
+      return rootOf(baseOf(request, peer, this.#ports));
     } catch (error) {
       if (error instanceof Refusal) return "";
       throw error;

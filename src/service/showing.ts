@@ -1,9 +1,13 @@
 import { assetCalled } from "../page/assets.ts";
 import { documentOf, refusalPage } from "../page/layout.ts";
+import { viewIndex } from "./index-view.ts";
+import { viewJob, viewJobAgain } from "./job-view.ts";
+import { viewList } from "./list-view.ts";
 import { mannerOf } from "./negotiation.ts";
+import type { Shown } from "./live-pages.ts";
 import type { Exchange, ListedJob } from "./ports.ts";
 import { busy, notFound, RETRY_SECONDS, tooMany, type Refusal } from "./refusal.ts";
-import { viewIndex, viewJob, viewJobAgain, viewList, type View } from "./views.ts";
+import type { View } from "./view.ts";
 
 const PAGE_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
@@ -31,9 +35,10 @@ const shown =
   (document: (exchange: Exchange, ...target: Target) => Answer) =>
   async (exchange: Exchange, ...target: Target): Promise<Response> => {
     const manner = mannerOf(exchange.request);
-    if (manner === "events") return eventsAnswer(exchange, () => again(exchange, ...target));
+    if (manner === "events")
+      return eventsAnswer(exchange, () => exchange.store.atOnce(() => again(exchange, ...target)));
     if (manner === "page") {
-      const { page, status } = view(exchange, ...target);
+      const { page, status } = exchange.store.atOnce(() => view(exchange, ...target));
       return pageAnswer(documentOf(page), status);
     }
     const response = await document(exchange, ...target);
@@ -53,12 +58,12 @@ function eventsAnswer({ views, base, request, caller, limits }: Exchange, look: 
   }
   // Who may see something else does not get the same.
   const key = JSON.stringify([base, request.url, caller]);
-  const look2 = (): { text: string; moves: boolean } | null => {
+  const lookAtParts = (): Shown | null => {
     const view = look();
-    return view && { text: view.live.html, moves: view.moves };
+    return view && { parts: view.live.map(({ html }) => html), moves: view.moves };
   };
   const headers = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no", Vary: "Accept" };
-  return new Response(views.live.open(key, look2, request.signal, owner), { headers });
+  return new Response(views.live.open(key, lookAtParts, request.signal, owner), { headers });
 }
 
 /** Why something is not answered as asked, for those who look at pages. */

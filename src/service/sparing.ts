@@ -13,14 +13,15 @@ export class Sparing<T> {
     this.#clock = clock;
   }
 
-  get(key: string, make: () => T): T {
+  /** `leastMs`: so long it is kept in any case. */
+  get(key: string, make: () => T, leastMs: (value: T) => number = () => 0): T {
     const from = this.#clock.monotonic();
     const kept = this.#kept.get(key);
     if (kept && kept.until > from) return kept.value;
     const value = make();
     const to = this.#clock.monotonic();
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    this.#kept.set(key, { value, until: to + (to - from) * FACTOR });
+    this.#kept.set(key, { value, until: to + Math.max((to - from) * FACTOR, leastMs(value)) });
     return value;
   }
 }

@@ -1,8 +1,9 @@
-import { createWriteStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Clock } from "../clock.ts";
 import type { StoreLocation } from "../store/location.ts";
 import type { Exchange } from "./ports.ts";
 
@@ -21,6 +22,7 @@ export interface ReceivedFile {
 const LONGEST_NAME = 100;
 /** Milliseconds after which nobody can be at it any more. */
 const ABANDONED_MS = 24 * 3600 * 1000;
+const ROUND_MS = 3600 * 1000;
 
 /** A directory for the files of one request; there is none before the first of them. */
 export class Staging {
@@ -71,11 +73,39 @@ export async function withStaging<T>(
   return await use(staging);
 }
 
-/** Removes what servers left that were killed. */
-export function removeAbandoned(location: Pick<StoreLocation, "uploads">, now: number): void {
-  mkdirSync(location.uploads, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(location.uploads)) {
-    const path = join(location.uploads, name);
+/**
+ * Removes what servers left that were killed, now and again every hour: one that has just been started anew finds nothing
+ * that is old enough yet. Gives the way to stop.
+ *
+ * @param onFault told what a later round could not remove
+ */
+export function keepClean(
+  { uploads }: Pick<StoreLocation, "uploads">,
+  clock: Pick<Clock, "now" | "after">,
+  onFault: (error: unknown) => void,
+): () => void {
+  mkdirSync(uploads, { recursive: true, mode: 0o700 });
+  removeAbandoned(uploads, clock.now());
+  let cancel: (() => void) | null = null;
+  const later = (): void => {
+    cancel = clock.after(ROUND_MS, () => {
+      try {
+        removeAbandoned(uploads, clock.now());
+      } catch (error) {
+        onFault(error);
+      }
+      later();
+    });
+  };
+  later();
+  return () => cancel?.();
+}
+
+function removeAbandoned(uploads: string, now: number): void {
+  // A store that was removed is not made again.
+  if (!existsSync(uploads)) return;
+  for (const name of readdirSync(uploads)) {
+    const path = join(uploads, name);
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat && now - stat.mtimeMs > ABANDONED_MS) rmSync(path, { recursive: true, force: true });
   }

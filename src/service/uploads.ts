@@ -25,6 +25,8 @@ const UPLOAD = "upload";
 const INLINE = "param:";
 
 const isUpload = ([name]: Field): boolean => name.toLowerCase() === UPLOAD;
+/** Nothing, as some clients send of what was left empty, uploads nothing. */
+const entriesOf = ([, value]: Field): string[] => value.split(";").filter((entry) => entry.trim() !== "");
 
 /**
  * Finds the parameters that files are for: that of the part's own name, or what UPLOAD says (DALI 1.1, section 3.4.5:
@@ -35,9 +37,11 @@ const isUpload = ([name]: Field): boolean => name.toLowerCase() === UPLOAD;
 export async function assign(received: Received, { parameters }: Definition): Promise<Assigned> {
   const { fields, files } = received;
   const isDeclared = [...parameters.keys()].some((name) => name.toLowerCase() === UPLOAD);
-  const said = isDeclared ? [] : fields.filter(isUpload).flatMap(([, value]) => value.split(";").map(readUpload));
+  const said = isDeclared ? [] : fields.filter(isUpload).flatMap(entriesOf).map(readUpload);
   const others = isDeclared ? fields : fields.filter((field) => !isUpload(field));
   const parts = new Set(said.map(({ part }) => part));
+  // One file cannot be in two places; and a short form could have one value written to the disk a thousand times.
+  if (parts.size < said.length) throw malformed("UPLOAD names a part more than once.");
   const meant = await Promise.all(
     said.map(async ({ name, part }) => ({ name, file: await partCalled(part, received) })),
   );
@@ -49,7 +53,9 @@ function readUpload(text: string): { readonly name: string; readonly part: strin
   const comma = text.indexOf(",");
   const [name, address] = [text.slice(0, comma).trim(), text.slice(comma + 1).trim()];
   if (comma < 1) throw malformed("UPLOAD must be NAME,param:PART.");
-  if (address.startsWith(INLINE) && address.length > INLINE.length) return { name, part: address.slice(INLINE.length) };
+  // The scheme of an address is without case.
+  if (address.toLowerCase().startsWith(INLINE) && address.length > INLINE.length)
+    return { name, part: address.slice(INLINE.length) };
   throw forbidden("Nothing is fetched for a job: UPLOAD must name a part of the same form, as NAME,param:PART.");
 }
 

@@ -21,6 +21,12 @@ const OPENING_BUSY_MS = 10_000;
 const RETRY_MS = 5;
 
 /**
+ * SQLite may compile a statement anew whenever such a parameter has another value, since a better plan might be had for
+ * that (https://sqlite.org/c3ref/prepare.html). Ours are to be the same for all; a plus before it changes nothing else.
+ */
+const BARE_PARAMETER = /(?<!\+)\?\d*/g;
+
+/**
  * One connection, with its statements prepared once and kept. Whoever meets a lock tries again later by a timer.
  */
 export class StoreDatabase {
@@ -56,7 +62,7 @@ export class StoreDatabase {
     const known = this.#statements.get(sql);
     // The text of a statement fixes the shape of its rows, so the first caller's type is every caller's.
     if (known) return known as Statement<Row>;
-    const statement = this.#database.prepare<Row>(sql);
+    const statement = this.#database.prepare<Row>(sql.replaceAll(BARE_PARAMETER, "+$&"));
     this.#statements.set(sql, statement);
     return statement;
   }

@@ -1,7 +1,7 @@
 import { nothingThere, usageError } from "../errors.ts";
-import type { SqlValue } from "../runtime/port.ts";
 import type { StoreDatabase } from "./database.ts";
 import { JOB_COLUMNS, type Context, type Inputs, type Job, type Parameter } from "./job.ts";
+import { counted, listed } from "./listing.ts";
 import { DEFAULT_LIMITS } from "../config/definition.ts";
 import { inlineBody } from "../config/message-body.ts";
 import type { Phase } from "./phases.ts";
@@ -17,8 +17,13 @@ export interface Filter {
   /** Only jobs of this definition; null: only those without one. Absent: any. */
   readonly definition?: string | null;
   /** Only those that come after this one in the list. */
-  readonly below?: Pick<Job, "createdAt" | "seq">;
+  readonly below?: Place;
+  /** Only those that come before this one, and of them the last. */
+  readonly above?: Place;
 }
+
+/** Where a job stands in lists: those made in one millisecond in the order in which they were made. */
+export type Place = Pick<Job, "createdAt" | "seq">;
 
 /** What a list tells of a job. */
 export type JobRef = Pick<Job, "seq" | "id" | "phase" | "runId" | "owner" | "createdAt">;
@@ -90,14 +95,17 @@ export class Jobs {
 
   /** The newest first. */
   list(filter: Filter): Job[] {
-    const { sql, values } = listQuery(filter, JOB_COLUMNS);
-    return this.#database.all<Job>(sql, ...values);
+    return listed<Job>(this.#database, filter, JOB_COLUMNS);
   }
 
   /** The same, as far as lists name them: to read all of them costs many times as much. */
   refs(filter: Filter): JobRef[] {
-    const { sql, values } = listQuery(filter, REF_COLUMNS);
-    return this.#database.all<JobRef>(sql, ...values);
+    return listed<JobRef>(this.#database, filter, REF_COLUMNS);
+  }
+
+  /** How many jobs a list has; no more than `most` are counted. */
+  count(filter: Omit<Filter, "last">, most: number): number {
+    return counted(this.#database, { ...filter, last: most });
   }
 
   /** The phases of those of these jobs that there are. */
@@ -167,35 +175,4 @@ function withAllLimits(context: Context): Context {
 /** Reads back what this store itself wrote as JSON. */
 function parse<T>(text: string | null): T | null {
   return text === null ? null : (JSON.parse(text) as T);
-}
-
-/** One indexed walk for each phase, so that a page costs the same however many jobs there are. */
-function listQuery(filter: Filter, columns: string): { sql: string; values: SqlValue[] } {
-  const phases: readonly (Phase | null)[] = filter.phases.length > 0 ? [...new Set(filter.phases)] : [null];
-  const values: SqlValue[] = [];
-  const parts = phases.map((phase) => {
-    const conditions = [phase === null ? "phase <> 'ARCHIVED'" : "phase = ?"];
-    if (phase !== null) values.push(phase);
-    // What was run for messages by `work -- COMMAND` has the empty name of that.
-    if (filter.definition === null) conditions.push("coalesce(definition, '') = ''");
-    if (filter.below) {
-      conditions.push("(created_at, seq) < (?, ?)");
-      values.push(filter.below.createdAt, filter.below.seq);
-    }
-    for (const [condition, value] of [
-      ["created_at > ?", filter.after],
-      ["owner = ?", filter.owner],
-      ["definition = ?", filter.definition ?? null],
-    ] as const) {
-      if (value === null) continue;
-      conditions.push(condition);
-      values.push(value);
-    }
-    if (filter.last !== null) values.push(filter.last);
-    return `SELECT * FROM (SELECT ${columns} FROM jobs WHERE ${conditions.join(" AND ")}
-      ORDER BY created_at DESC, seq DESC${filter.last === null ? "" : " LIMIT ? + 0"})`;
-  });
-  if (filter.last !== null) values.push(filter.last);
-  const limit = filter.last === null ? "" : " LIMIT ? + 0";
-  return { sql: `${parts.join(" UNION ALL ")} ORDER BY createdAt DESC, seq DESC${limit}`, values };
 }

@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync, statfsSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { messageOf, unavailable, usageError } from "../errors.ts";
+import { codeOf, messageOf, unavailable, usageError } from "../errors.ts";
 
 /** Where everything of one store is. */
 export class StoreLocation {
@@ -121,8 +121,7 @@ export function prepareLocation(
 ): void {
   try {
     for (const path of [location.workers, location.bodies]) mkdirSync(path, { recursive: true, mode: 0o700 });
-    // SQLite would make it readable by everyone.
-    closeSync(openSync(location.database, "a", 0o600));
+    makeFile(location.database);
   } catch (error) {
     throw unavailable(
       `the store ${location.directory} cannot be written: ${messageOf(error)}`,
@@ -132,4 +131,18 @@ export function prepareLocation(
   }
   const type = Number(statfsSync(location.directory).type);
   refuseUnsafeFilesystem(location.directory, type, environment["REEVE_SHARED_FILESYSTEM"] === "1");
+}
+
+/**
+ * SQLite would make it readable by everyone. One that is there is not opened: to close a file takes away all locks that
+ * this process has on it (fcntl(2)), those of another connection too, and whoever closes the database after that removes
+ * its log under us.
+ */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    accessSync(path, constants.R_OK | constants.W_OK);
+  }
 }

@@ -234,7 +234,7 @@ CREATE TABLE newer_receipts(
     // An earlier version does not look there, and keeps it in order all the same.
     minReader: 1,
     sql: `
-CREATE INDEX jobs_definition ON jobs(definition, created_at) WHERE definition IS NOT NULL;
+CREATE INDEX jobs_definition ON jobs(coalesce(definition, ''), created_at);
 CREATE INDEX jobs_owner_open ON jobs(owner)
   WHERE owner IS NOT NULL AND phase NOT IN ('COMPLETED', 'ERROR', 'ABORTED', 'ARCHIVED');
 `,

@@ -152,8 +152,8 @@ export class Store {
   mustBeInPlace(): void {
     if (this.isInPlace()) return;
     throw unavailable(
-      `the store ${this.location.database} was replaced or removed while this worker was using it`,
-      "start a worker anew on the store that is there now",
+      `the store ${this.location.database} was replaced or removed while it was being used`,
+      "start anew on the store that is there now",
     );
   }
 

@@ -72,8 +72,13 @@ export class Tallies {
     this.#database = database;
   }
 
-  jobs(): JobCount[] {
-    return this.#database.all<JobCount>("SELECT definition, phase, jobs FROM job_counts");
+  /** Of one owner, or of everybody. */
+  jobs(owner: string | null = null): JobCount[] {
+    if (owner !== null) {
+      const sql = "SELECT definition, phase, jobs FROM job_counts WHERE owner = ?";
+      return this.#database.all<JobCount>(sql, owner);
+    }
+    return this.#database.all<JobCount>("SELECT definition, phase, sum(jobs) AS jobs FROM job_counts GROUP BY 1, 2");
   }
 
   /** How many jobs of all definitions are in this phase. */

@@ -3,26 +3,30 @@
  * count what any version writes.
  */
 export const TALLY_SCHEMA = `
--- The jobs that there are. Those without a definition have the empty name.
+-- The jobs that there are. Those without a definition have the empty name, and so has who owns those of nobody.
 CREATE TABLE job_counts(
   definition TEXT NOT NULL,
   phase TEXT NOT NULL,
+  owner TEXT NOT NULL,
   jobs INTEGER NOT NULL,
-  PRIMARY KEY(definition, phase)
+  PRIMARY KEY(definition, phase, owner)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO job_counts SELECT coalesce(definition, ''), phase, count(*) FROM jobs GROUP BY 1, 2;
+CREATE INDEX job_counts_owner ON job_counts(owner);
+INSERT INTO job_counts SELECT coalesce(definition, ''), phase, coalesce(owner, ''), count(*) FROM jobs GROUP BY 1, 2, 3;
 
 CREATE TRIGGER jobs_made AFTER INSERT ON jobs BEGIN
-  INSERT INTO job_counts VALUES(coalesce(NEW.definition, ''), NEW.phase, 1)
+  INSERT INTO job_counts VALUES(coalesce(NEW.definition, ''), NEW.phase, coalesce(NEW.owner, ''), 1)
     ON CONFLICT DO UPDATE SET jobs = jobs + 1;
 END;
 CREATE TRIGGER jobs_changed AFTER UPDATE OF phase ON jobs WHEN NEW.phase <> OLD.phase BEGIN
-  UPDATE job_counts SET jobs = jobs - 1 WHERE definition = coalesce(OLD.definition, '') AND phase = OLD.phase;
-  INSERT INTO job_counts VALUES(coalesce(NEW.definition, ''), NEW.phase, 1)
+  UPDATE job_counts SET jobs = jobs - 1
+    WHERE definition = coalesce(OLD.definition, '') AND phase = OLD.phase AND owner = coalesce(OLD.owner, '');
+  INSERT INTO job_counts VALUES(coalesce(NEW.definition, ''), NEW.phase, coalesce(NEW.owner, ''), 1)
     ON CONFLICT DO UPDATE SET jobs = jobs + 1;
 END;
 CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN
-  UPDATE job_counts SET jobs = jobs - 1 WHERE definition = coalesce(OLD.definition, '') AND phase = OLD.phase;
+  UPDATE job_counts SET jobs = jobs - 1
+    WHERE definition = coalesce(OLD.definition, '') AND phase = OLD.phase AND owner = coalesce(OLD.owner, '');
 END;
 
 -- The attempts that have ended since this was begun, and how long they ran: limit_ms is the first of the histogram's

@@ -30,6 +30,7 @@ export type DefinitionPart = Pick<
 export function definitionPart(definition: Definition, given: GivenJob): DefinitionPart {
   const values = checkParameters(definition, given.parameters, given.manner);
   refuseUnfit(definition, values, given.body);
+  if (given.manner === "over a wire") refuseTooMuch(definition, values, given.body);
   return {
     definition: definition.name,
     command: null,
@@ -59,6 +60,29 @@ export function refuseUnfit(
     throw error;
   }
 }
+
+/** Of what Linux lets a program have of arguments and environment, execve(2), the rest is for other variables. */
+const MOST_BYTES = 2 * 1024 ** 2 - 128 * 1024;
+
+/**
+ * What a worker with the usual limits could not start. Here its operator knows better what it can.
+ *
+ * @throws ReeveError (usage)
+ */
+function refuseTooMuch(
+  { command }: Pick<Definition, "command">,
+  parameters: ReadonlyMap<string, ParameterValue>,
+  body: Body,
+): void {
+  const argv = expandTemplate(compileTemplate(command), { parameters, body, attributes: {} });
+  const variables = [...parameters.values()].flatMap(({ value }) => value);
+  const bytes = [...argv, ...variables].reduce((sum, text) => sum + Buffer.byteLength(text) + POINTER_BYTES, 0);
+  if (bytes <= MOST_BYTES) return;
+  throw usageError("The parameters are too long, all together, for a program; large data goes by file.");
+}
+
+/** Of each text, with its NUL. */
+const POINTER_BYTES = 9;
 
 function parametersOf(values: ReadonlyMap<string, ParameterValue>): Parameter[] {
   return [...values].map(([name, { value, definition }]) => ({

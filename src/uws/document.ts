@@ -1,3 +1,4 @@
+import { ANONYMOUS } from "../config/service-settings.ts";
 import type { Attempt } from "../store/attempt.ts";
 import type { ExitHandler } from "../store/clean-ups.ts";
 import { bodySize, foregroundOf, type Inputs, type Job, type JobError, type Parameter } from "../store/job.ts";
@@ -102,7 +103,7 @@ export function jobDocument(facts: JobFacts) {
     jobId: job.id,
     phase: job.phase,
     runId: job.runId,
-    ownerId: job.owner,
+    ownerId: shownOwner(job),
     quote: isoTime(facts.quote),
     creationTime: isoTime(job.createdAt),
     startTime: isoTime(job.startedAt),
@@ -115,6 +116,9 @@ export function jobDocument(facts: JobFacts) {
     jobInfo: jobInfo(facts),
   };
 }
+
+/** Null: nobody who said who they are. */
+export const shownOwner = ({ owner }: Pick<Job, "owner">): string | null => (owner === ANONYMOUS ? null : owner);
 
 /** What UWS leaves to the service to tell. */
 export function jobInfo({ job, inputs, attempts, waitsFor, workerTrouble }: JobFacts) {

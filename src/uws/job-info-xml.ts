@@ -23,27 +23,35 @@ export function jobInfoMarkup(facts: JobFacts): Markup | null {
   return parts.length === 0 ? null : element("uws:jobInfo", NAMESPACE, ...parts);
 }
 
-const told = (values: object): [string, unknown][] => Object.entries(values).filter(([name]) => !UNTOLD.has(name));
-const isNested = (value: unknown): value is object => typeof value === "object" && value !== null;
+type Values = Readonly<Record<string, unknown>>;
 
-const childrenOf = (values: object): Markup[] =>
-  told(values).flatMap(([name, value]) => markupOf(`reeve:${name}`, value));
+const isNested = (value: unknown): value is Values => typeof value === "object" && value !== null;
+
+function childrenOf(values: Values): Markup[] {
+  const children: Markup[] = [];
+  for (const name in values) if (!UNTOLD.has(name)) addElements(children, `reeve:${name}`, values[name]);
+  return children;
+}
 
 /** A list has an element for each of its items. */
-function markupOf(name: string, value: unknown): Markup[] {
-  if (value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item: unknown) => markupOf(name, item));
-  return [isNested(value) ? withAttributes(name, value) : element(name, {}, String(value))];
+function addElements(to: Markup[], name: string, value: unknown): void {
+  if (value === null) return;
+  if (Array.isArray(value)) for (const item of value) addElements(to, name, item);
+  else to.push(isNested(value) ? withAttributes(name, value) : element(name, {}, String(value)));
 }
 
 /**
  * What an object has are attributes: pyvo takes an element of any depth for the job's own when it is called the same, as
  * the times of an attempt are.
  */
-function withAttributes(name: string, values: object): Markup {
-  const fields = told(values);
-  const plain = fields.filter(([, value]) => value !== null && !isNested(value));
-  const nested = fields.filter(([, value]) => isNested(value));
-  const attributes = Object.fromEntries(plain.map(([key, value]) => [key, String(value)]));
-  return element(name, attributes, ...childrenOf(Object.fromEntries(nested)));
+function withAttributes(name: string, values: Values): Markup {
+  const attributes: Record<string, string> = {};
+  const children: Markup[] = [];
+  for (const key in values) {
+    if (UNTOLD.has(key)) continue;
+    const value = values[key];
+    if (isNested(value)) addElements(children, `reeve:${key}`, value);
+    else if (value !== null) attributes[key] = String(value);
+  }
+  return element(name, attributes, ...children);
 }

@@ -1,10 +1,9 @@
-import { ANONYMOUS } from "../config/service-settings.ts";
 import type { Job, Parameter } from "../store/job.ts";
 import type { JobRef } from "../store/jobs.ts";
-import { errorSummary, errorTextOf, isoTime, MASK, type ErrorSummary, type JobFacts } from "./document.ts";
+import { errorSummary, errorTextOf, isoTime, MASK, shownOwner, type ErrorSummary, type JobFacts } from "./document.ts";
 import { jobInfoMarkup } from "./job-info-xml.ts";
 import type { ListedResult } from "./results.ts";
-import { element, isXmlText, sequence, xmlDocument, xmlFrame, type Markup } from "./xml.ts";
+import { element, isXmlText, markup, sequence, xmlDocument, xmlFrame, type Markup } from "./xml.ts";
 
 const NAMESPACES = {
   "xmlns:uws": "http://www.ivoa.net/xml/UWS/v1.0",
@@ -47,9 +46,6 @@ export function jobXml(facts: XmlFacts): string {
   ];
   return xmlDocument(element("uws:job", { ...NAMESPACES, ...VERSION }, ...parts));
 }
-
-/** Null: nobody who said who they are. */
-export const shownOwner = ({ owner }: Pick<Job, "owner">): string | null => (owner === ANONYMOUS ? null : owner);
 
 /** Seconds, as clients are told them. */
 export const durationOf = ({ executionDuration }: Job): number => Math.min(executionDuration, LONGEST_DURATION);
@@ -115,12 +111,8 @@ export const jobsFrame = xmlFrame("uws:jobs", { ...NAMESPACES, ...VERSION });
 export function jobrefXml(job: JobRef, url: string): string {
   const { id, phase, runId, createdAt } = job;
   const owner = shownOwner(job);
-  return element(
-    "uws:jobref",
-    { id, "xlink:type": "simple", "xlink:href": addressOf(url, id) },
-    element("uws:phase", {}, phase),
-    runId === null ? null : element("uws:runId", {}, runId),
-    owner === null ? null : element("uws:ownerId", {}, owner),
-    element("uws:creationTime", {}, isoTime(createdAt)),
-  ).xml;
+  const run = runId === null ? null : markup`<uws:runId>${runId}</uws:runId>`;
+  const whose = owner === null ? null : markup`<uws:ownerId>${owner}</uws:ownerId>`;
+  return markup`<uws:jobref id="${id}" xlink:type="simple" xlink:href="${addressOf(url, id)}"><uws:phase>${phase}</uws:phase>${run}${whose}<uws:creationTime>${isoTime(createdAt)}</uws:creationTime></uws:jobref>`
+    .xml;
 }

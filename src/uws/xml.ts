@@ -24,6 +24,17 @@ export function element(
   return { xml: content === "" ? `${start}/>` : `${start}>${content}</${name}>` };
 }
 
+/** The template's own text is markup; what is put into it is escaped, unless it is Markup itself; null is nothing. */
+export function markup(texts: TemplateStringsArray, ...parts: readonly (Markup | string | null)[]): Markup {
+  let xml = texts[0] ?? "";
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] ?? null;
+    if (part !== null) xml += typeof part === "string" ? quoted(part) : part.xml;
+    xml += texts[index + 1] ?? "";
+  }
+  return { xml };
+}
+
 function attributesOf(attributes: Attributes): string {
   let text = "";
   for (const name in attributes) {

@@ -274,7 +274,7 @@ forEachForm("a store that is not as it should be", (form) => {
       await Bun.$`mv ${place.store}/reeve.db${end} ${place.store}/old${end}`.quiet().nothrow();
     const done = await worker.ended;
     expect(done.code).toBe(69);
-    expect(done.stderr).toMatch(/\nreeve: the store .* was replaced or removed while this worker was using it\n {2}/);
+    expect(done.stderr).toMatch(/\nreeve: the store .* was replaced or removed while it was being used\n {2}/);
     expect(place.processes()).toEqual([]);
   });
 

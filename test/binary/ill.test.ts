@@ -1,18 +1,9 @@
 import { expect, test } from "bun:test";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { eventually, within } from "../support/eventually.ts";
 import { unchangeable } from "../support/filesystems.ts";
-import { descriptorsOf, endAll, statusOf } from "../support/processes.ts";
+import { descriptorsOf } from "../support/processes.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 import { ALONE } from "./alone.ts";
 import { forEachForm } from "./forms.ts";
 import { Place, sh, type Running } from "./place.ts";
@@ -75,71 +66,64 @@ forEachForm("a worker whose store", (form) => {
   });
 });
 
-/** Takes something away from a process, as long as it lives. */
-type Shortage = (pid: number) => AsyncDisposable;
+/** What becomes short for a worker, and the definition whose jobs feel it. */
+interface Shortage {
+  readonly what: string;
+  readonly job: string;
+  readonly canBeMade: boolean;
+  /** Leaves so few to the worker that not all of its jobs can run at once. */
+  bind(pid: number): void;
+}
 
-/** So many more than it has now. */
-const fewDescriptors: Shortage = (pid) => {
-  const most = (descriptorsOf(pid) ?? []).length + 25;
-  const { success, stderr } = Bun.spawnSync(["prlimit", "--pid", String(pid), `--nofile=${most}:${most}`]);
+function limit(pid: number, what: string, most: number): void {
+  const { success, stderr } = Bun.spawnSync(["prlimit", "--pid", String(pid), `--${what}=${most}:${most}`]);
   if (!success) throw new Error(`cannot here: prlimit: ${stderr.toString()}`);
-  return { async [Symbol.asyncDispose]() {} };
-};
+}
 
-const PIDS = "/sys/fs/cgroup/pids";
+const NAP = '[jobs.nap]\ncommand = ["sleep", "0.2"]\nbackoff = "20ms"\n';
+/** Nobody else's: the processes of a user are counted together. */
+const STRANGER = 20_000 + (process.pid % 10_000);
 
-const fewProcesses: Shortage = (pid) => {
-  const group = `${PIDS}/reeve-test-${pid}`;
-  mkdirSync(group);
-  writeFileSync(`${group}/cgroup.procs`, String(pid));
-  // Its runtime may start threads of its own meanwhile, which count as well.
-  const bound = (): void => {
-    const threads = statusOf(pid, "Threads");
-    if (threads !== undefined) writeFileSync(`${group}/pids.max`, String(Number(threads) + 3));
-  };
-  bound();
-  const timer = setInterval(bound, 200);
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      endAll([pid]);
-      await eventually("the group is empty", () => readFileSync(`${group}/cgroup.procs`, "utf8") === "");
-      rmdirSync(group);
-    },
-  };
-};
-
-const SHORTAGES: readonly (readonly [what: string, shortage: Shortage, canBeMade: boolean])[] = [
-  ["descriptors", fewDescriptors, true],
-  ["processes", fewProcesses, existsSync(`${PIDS}/cgroup.procs`)],
+const SHORTAGES: readonly Shortage[] = [
+  {
+    what: "descriptors",
+    job: NAP,
+    canBeMade: true,
+    bind: (pid) => limit(pid, "nofile", (descriptorsOf(pid) ?? []).length + 25),
+  },
+  {
+    what: "processes",
+    // The kernel counts those of the jobs' user, and not the threads that the worker's runtime needs for itself.
+    job: `${NAP}cwd = "/"\nlimits = { user = "${STRANGER}", group = "${STRANGER}" }\n`,
+    canBeMade: process.getuid?.() === 0,
+    bind: (pid) => limit(pid, "nproc", 3),
+  },
 ];
 
 forEachForm("a worker that runs out of", (form) => {
-  for (const [what, shortage, canBeMade] of SHORTAGES) {
+  for (const { what, job, canBeMade, bind } of SHORTAGES) {
     test.skipIf(!canBeMade)(
       `${what} takes nothing for a while and says so; no job fails, none runs twice`,
       async () => {
-        await using place = new Place(form);
-        place.write("reeve.toml", '[jobs.nap]\ncommand = ["sleep", "0.2"]\nbackoff = "20ms"\n');
+        // The jobs' user has to get to the store.
+        using passable = temporaryDirectory();
+        chmodSync(passable.path, 0o711);
+        await using place = new Place(form, passable.of("store"));
+        place.write("reeve.toml", job);
         const worker = await place.worker(["--concurrency", "6"]);
-        const naps = Array.from({ length: 6 }, () => ({ job: "nap" }));
-        // A runtime that cannot start its own threads stands still; it has them all after a first round.
-        expect(await place.reeve("wait", ...(await place.submitBatch(naps)))).toMatchObject({ code: 0 });
-        {
-          await using _ = shortage(worker.pid);
-          const ids = await place.submitBatch(naps);
-          expect(await place.reeve("wait", ...ids)).toMatchObject({ code: 0 });
-          const all = (await place.list()).filter(({ jobId }) => ids.includes(jobId));
-          const ends = all.map(({ jobInfo }) => jobInfo.attempts.map(({ ending }) => ending));
-          // The last attempt of each is the only one that ran.
-          expect(ends.map((endings) => endings.filter((ending) => ending !== "spawn failed"))).toEqual(
-            ids.map(() => ["exited"]),
-          );
-          expect(all.every(({ jobInfo }) => jobInfo.failures + jobInfo.lost === 0)).toBe(true);
-          expect(worker.log().map(({ event }) => event)).toContain("taking nothing");
-          worker.signal("SIGTERM");
-          expect((await within("the worker ends", worker.ended)).signal).toBe("SIGTERM");
-        }
+        bind(worker.pid);
+        const ids = await place.submitBatch(Array.from({ length: 6 }, () => ({ job: "nap" })));
+        expect(await place.reeve("wait", ...ids)).toMatchObject({ code: 0 });
+        const all = await place.list();
+        const ends = all.map(({ jobInfo }) => jobInfo.attempts.map(({ ending }) => ending));
+        // The last attempt of each is the only one that ran.
+        expect(ends.map((endings) => endings.filter((ending) => ending !== "spawn failed"))).toEqual(
+          ids.map(() => ["exited"]),
+        );
+        expect(all.every(({ jobInfo }) => jobInfo.failures + jobInfo.lost === 0)).toBe(true);
+        expect(worker.log().map(({ event }) => event)).toContain("taking nothing");
+        worker.signal("SIGTERM");
+        expect((await within("the worker ends", worker.ended)).signal).toBe("SIGTERM");
         expect(place.processes()).toEqual([]);
         expect(readdirSync(`${place.store}/workers`)).toEqual([]);
       },

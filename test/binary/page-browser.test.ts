@@ -10,7 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { isLiving } from "../support/processes.ts";
 import { COMPILED } from "./forms.ts";
 import { Place } from "./place.ts";
-import { Serving } from "./serving.ts";
+import { idOf, Serving } from "./serving.ts";
 
 setDefaultTimeout(120_000);
 
@@ -35,6 +35,15 @@ params.width = { type = "integer", default = 800, min = 16, max = 4096, descript
 params.scale = { type = "string", choices = ["linear", "log", "asinh"], default = "asinh" }
 params.bands = { type = "strings", description = "Filters to combine." }
 params.grid = { type = "boolean", default = false }
+
+[jobs.shout]
+description = "Says what is in a file, aloud."
+command = ["sh", "-c", 'tr a-z A-Z < "$1"; tr a-z A-Z < "$1" > "$REEVE_RESULTS/loud.txt"', "sh", "{param.text}"]
+params.text = { type = "file", required = true, description = "Any text." }
+
+[jobs.greet]
+command = ["sh", "-c", 'echo "hello $1" > "$REEVE_RESULTS/greeting.txt"', "sh", "{param.name}"]
+params.name = { type = "string", default = "world" }
 
 [jobs.sleep]
 description = "Does nothing, for a long time."
@@ -145,6 +154,61 @@ test("a job is made by the form, watched, and its result opened", async () => {
   expect(complaints).toEqual([]);
 });
 
+test("a file is uploaded by the form, and what the job makes of it is a click away", async () => {
+  const { at } = here();
+  await using looking = await look();
+  const { page, complaints } = looking;
+  await page.goto(`${at.base}/shout`);
+  await page.click("summary:has-text('New job')");
+  await page.setInputFiles("[name=text]", {
+    name: "a b.txt",
+    mimeType: "text/plain",
+    buffer: Buffer.from("quietly\n"),
+  });
+  await page.click("button:has-text('Run')");
+  await page.waitForSelector("#state[data-phase=COMPLETED]");
+  await page.waitForSelector("#log:has-text('QUIETLY')");
+  expect(await page.title()).toStartWith("COMPLETED ");
+  await page.click("#results a:has-text('loud.txt')");
+  await eventually("the result is open", async () => (await page.textContent("body")) === "QUIETLY\n");
+  await page.goBack();
+  await page.click("#parameters a");
+  await eventually("what was uploaded is open", async () => (await page.textContent("body")) === "quietly\n");
+  expect(complaints).toEqual([]);
+});
+
+test("a page of a job that somebody deletes says so", async () => {
+  const { at } = here();
+  await using looking = await look();
+  const { page, complaints } = looking;
+  const job = await at.make("sleep");
+  await page.goto(job);
+  await page.waitForSelector("#pulse[data-state=live]");
+  await at.post(job, { ACTION: "DELETE" });
+  await page.waitForSelector("#pulse[data-state=gone]:has-text('deleted')");
+  expect(await page.textContent("#state")).toContain("PENDING");
+  expect(complaints).toEqual([]);
+});
+
+test("a page is true again when the server has been away", async () => {
+  await using place = new Place(COMPILED);
+  place.write("reeve.toml", DEFINITIONS);
+  const first = await Serving.start(place);
+  const job = await first.make("sleep");
+  await using looking = await look();
+  const { page } = looking;
+  await page.goto(job);
+  await page.waitForSelector("#pulse[data-state=live]");
+  first.running.signal("SIGTERM");
+  await first.running.ended;
+  await page.waitForSelector("#pulse[data-state=lost]");
+  await place.ok("abort", job.slice(job.lastIndexOf("/") + 1));
+  const second = place.start(["serve", "--listen", new URL(first.base).host]);
+  await second.says('"service started"');
+  await page.waitForSelector("#state[data-phase=ABORTED]");
+  await page.waitForSelector("#pulse[data-state=live]");
+});
+
 test("a job is aborted by its button, and its processes end", async () => {
   const { at, place } = here();
   await using looking = await look();
@@ -193,6 +257,36 @@ test("without a script it can be read, and a job made and steered", async () => 
   expect(complaints).toEqual([]);
 });
 
+test("without a script a long list is read page by page, and a job with its results", async () => {
+  const { at } = here();
+  await using looking = await look({ javaScriptEnabled: false });
+  const { page, complaints } = looking;
+  const made = [];
+  for (let count = 0; count < 7; count += 1) made.unshift(idOf(await at.make("greet", { name: `number ${count}` })));
+  const shown = (): Promise<string[]> =>
+    page.locator("#jobs .id").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""));
+  await page.goto(`${at.base}/greet?PHASE=PENDING&LAST=3`);
+  const pages = [await shown()];
+  expect(await page.textContent(".pager")).toContain("3 of 7 jobs");
+  for (let count = 0; count < 2; count += 1) {
+    await page.click("a[rel=next]");
+    pages.push(await shown());
+  }
+  expect(pages.flat().map((href) => idOf(href))).toEqual(made);
+  expect(await page.locator("a[rel=next]").count()).toBe(0);
+  // What is new in the meantime does not move what is being read.
+  await at.make("greet");
+  await page.click("a[rel=prev]");
+  expect(await shown()).toEqual(pages[1] ?? []);
+  await page.click("a:has-text('Newest')");
+  expect(new URL(page.url()).search).toBe("?PHASE=PENDING&LAST=3");
+  await page.goto(await at.done("greet"));
+  expect(await phaseOf(page)).toBe("COMPLETED");
+  await page.click("#results a:has-text('greeting.txt')");
+  expect(await page.textContent("body")).toBe("hello world\n");
+  expect(complaints).toEqual([]);
+});
+
 test.each([
   ["light", "desktop", DESKTOP],
   ["dark", "desktop", DESKTOP],
@@ -200,23 +294,34 @@ test.each([
   ["dark", "phone", PHONE],
 ] as const)("nothing hangs over the edge, and texts can be read: %s, %s", async (colorScheme, name, viewport) => {
   const { at } = here();
-  await at.make("preview", { target: "a".repeat(60), RUNID: "b".repeat(300) });
+  const job = await at.make("preview", { target: "a".repeat(60), RUNID: "b".repeat(300) });
   await using looking = await look({ colorScheme, viewport });
   const { page, complaints } = looking;
   for (const [path, called] of [
     ["/", "index"],
     ["/preview", "list"],
+    [job.slice(at.base.length), "pending"],
     ["/nothing", "refusal"],
   ] as const) {
     await page.goto(at.base + path);
     expect([path, await overhang(page)]).toEqual([path, 0]);
     expect([path, await page.evaluate(FAINT)]).toEqual([path, []]);
+    expect([path, await page.evaluate(NAMELESS)]).toEqual([path, []]);
     await picture(page, `${called}-${name}-${colorScheme}`);
   }
   expect(complaints.filter((one) => !one.includes("404"))).toEqual([]);
 });
 
 const WIDTH = `document.querySelector("#results img").naturalWidth`;
+
+/** What those cannot use who hear a page. */
+const NAMELESS = `[
+  ...[...document.querySelectorAll("input, select, textarea")].filter((one) => !one.labels.length && !one.ariaLabel),
+  ...[...document.querySelectorAll("a, button, summary")].filter((one) => !one.ariaLabel && one.textContent.trim() === ""),
+  ...[...document.querySelectorAll("[aria-labelledby]")].filter((one) => !document.getElementById(one.getAttribute("aria-labelledby"))),
+  ...[...document.querySelectorAll("img")].filter((one) => one.getAttribute("alt") === null),
+  ...(document.documentElement.lang && document.title && document.querySelectorAll("h1").length === 1 ? [] : [document.body]),
+].map((one) => one.outerHTML.slice(0, 200))`;
 
 /** Texts whose contrast to what is behind them is below that of WCAG 2.2, AA: 4.5. */
 const FAINT = `(() => {

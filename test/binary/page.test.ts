@@ -128,6 +128,37 @@ forEachForm("the pages", (form) => {
     expect([wrong.status, wrong.text.includes("AFTER must be an ISO 8601 time")]).toEqual([400, true]);
   });
 
+  /** A page of the list `needs`, and where it leads. */
+  const seen = async (path: string): Promise<{ ids: string[]; text: string; to: (rel: string) => string }> => {
+    const { status, text } = await page(path);
+    expect([path, status]).toEqual([path, 200]);
+    const ids = [...text.matchAll(/class="id" href="\/needs\/([^"]+)"/g)].map(([, id = ""]) => id);
+    const to = (rel: string): string =>
+      (new RegExp(`rel="${rel}"\\s+href="([^"]+)"`).exec(text)?.[1] ?? "").replaceAll("&amp;", "&");
+    return { ids, text, to };
+  };
+
+  test("of a list go on to older jobs and back, with the filters that were set, and say how many there are", async () => {
+    const made: string[] = [];
+    for (let count = 0; count < 5; count += 1) made.unshift(idOf(await at.make("needs", { image: `n${count}` })));
+    const first = await seen("/needs?PHASE=PENDING&AFTER=2001-01-01&LAST=2");
+    expect([first.ids, first.text.includes("2 of 5 jobs"), first.to("prev")]).toEqual([made.slice(0, 2), true, ""]);
+    expect(first.to("next")).toStartWith("/needs?PHASE=PENDING&AFTER=2001-01-01&LAST=2&OLDER=");
+    const second = await seen(first.to("next"));
+    expect(second.ids).toEqual(made.slice(2, 4));
+    const third = await seen(second.to("next"));
+    expect([third.ids, third.to("next")]).toEqual([made.slice(4), ""]);
+    expect((await seen(third.to("prev"))).ids).toEqual(made.slice(2, 4));
+    // The place stays when the job that it names is gone.
+    await at.post(`/needs/${made[1]}`, { ACTION: "DELETE" });
+    expect((await seen(first.to("next"))).ids).toEqual(made.slice(2, 4));
+    for (const place of ["nonsense", "2999-01-01,x", NASTY])
+      expect((await seen(`/needs?LAST=2&OLDER=${encodeURIComponent(place)}`)).ids).toEqual([
+        made[0] ?? "",
+        made[2] ?? "",
+      ]);
+  });
+
   test("are kept true by events at the same address, from making to deletion", async () => {
     const job = await at.make("sleep");
     const hangUp = new AbortController();
@@ -166,5 +197,7 @@ forEachForm("the pages", (form) => {
       ]);
     }
     expect((await open.get("/echo", { headers: BROWSER })).text).toContain("keep the address of yours");
+    for (const id of ["now", "activity", "workers"])
+      expect((await open.get("/", { headers: BROWSER })).text).not.toContain(`id="${id}"`);
   });
 });

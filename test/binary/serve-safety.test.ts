@@ -246,6 +246,16 @@ forEachForm("what the service withstands", (form) => {
     await eventually("the socket is gone", () => !readdirSync(other.of()).includes("reeve.sock"));
   });
 
+  test("a server whose store is gone tells why, and ends", async () => {
+    await using other = placeWithDefinitions(form);
+    const server = await Serving.start(other);
+    renameSync(join(other.store, "reeve.db"), join(other.store, "elsewhere.db"));
+    const { status, headers } = await server.post("/echo");
+    expect([status, Number(headers.get("retry-after"))]).toEqual([503, expect.any(Number)]);
+    const { code, stderr } = await within("the server ends", server.running.ended, 30_000);
+    expect([code, stderr]).toEqual([69, expect.stringContaining("was replaced or removed")]);
+  });
+
   test("an address that others could reach, or that is taken, is refused", async () => {
     await using other = placeWithDefinitions(form);
     const { code: refused, stderr: why } = await other.reeve("serve", "--listen", "0.0.0.0:8080");
@@ -253,13 +263,22 @@ forEachForm("what the service withstands", (form) => {
     // What keeps its worker from beginning ends the server, too.
     const wrong = other.reeve("serve", "--listen", "127.0.0.1:0", "--concurrency", "0");
     expect((await wrong).code).toBe(2);
+    for (const name of ["data.example:8080", "https://data.example", "a b", ""]) {
+      const { code, stderr } = await other.reeve("serve", "--listen", "127.0.0.1:0", "--allow-host", name);
+      expect([name, code, stderr]).toEqual([name, 2, expect.stringContaining("is no name of a host")]);
+    }
     mkdirSync(other.of("directory"));
     expect((await other.reeve("serve", "--listen", "unix:directory")).code).toBe(2);
     const taken = createServer().listen(0, "127.0.0.1");
     const port = await eventually("it listens", () => portOf(taken.address()));
-    const { code, stderr } = await other.reeve("serve", "--listen", `127.0.0.1:${port}`);
-    taken.close();
-    expect([code, stderr]).toEqual([69, expect.stringContaining("another program listens there")]);
+    const listen = ["--listen", `127.0.0.1:${port}`];
+    const second = await other.reeve("serve", ...listen);
+    await new Promise((resolve) => taken.close(resolve));
+    await Serving.start(other, listen);
+    // A server of our own is another program, too.
+    for (const { code, stderr } of [second, await other.reeve("serve", ...listen)]) {
+      expect([code, stderr]).toEqual([69, expect.stringContaining("another program listens there")]);
+    }
   });
 });
 

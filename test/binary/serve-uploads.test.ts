@@ -13,6 +13,7 @@ const DEFINITIONS = `
 [jobs.copy]
 command = ["sh", "-c", 'cp "$1" "$REEVE_RESULTS/result" && printf %s "$1" > path', "sh", "{param.data}"]
 params.data = { type = "file", required = true }
+params.more = { type = "file" }
 params.note = { type = "string" }
 
 [service]
@@ -59,6 +60,7 @@ forEachForm("what clients upload", (form) => {
   test.each([
     ["a part with the parameter's name", "DATA", []],
     ["a part that UPLOAD names", "part 1", [["UPLOAD", "data,param:part 1"]]],
+    ["a part of any case, beside an empty UPLOAD,", "part 1", [["UPLOAD", ""], ["upload", "DATA, PARAM:part 1;"]]], // prettier-ignore
   ] as const)("%s reaches the job as a file, and can be had again", async (_, part, others) => {
     const file = new File([CONTENT], "../-m 31;$(x).fits", { type: "image/fits" });
     const job = await make(...others, ["PHASE", "RUN"], ["note", "né"], [part, file]);
@@ -99,14 +101,20 @@ forEachForm("what clients upload", (form) => {
       [403, ["UPLOAD", "data,file:///etc/passwd"]],
       [400, ["UPLOAD", "data,param:nothing"]],
       [400, ["UPLOAD", "data"]],
+      [400, ["p", file], ["UPLOAD", "data,param:p;more,param:p"]],
+      [400, ["p", "a value"], ["UPLOAD", "data,param:p;".repeat(1000)]],
       [400, ["data", file], ["PHASE", "ABORT"]],
     ];
     for (const [status, ...parts] of refused) {
       const reply = await send("/copy", ...parts);
       expect([parts, reply.status]).toEqual([parts, status]);
     }
-    const types = ["multipart/form-data", "multipart/form-data; boundary=", `multipart/form-data; boundary=x`];
     const nameless = "--x\r\nContent-Disposition: form-data\r\n\r\nb\r\n--x--\r\n";
+    const latin = Buffer.from(nameless.replace("form-data", 'form-data; name="note"').replace("b", "\u00e9"), "latin1");
+    const headers = { "content-type": "multipart/form-data; boundary=x" };
+    const unreadable = await at.get("/copy", { method: "POST", body: latin, headers });
+    expect([unreadable.status, unreadable.text]).toEqual([400, expect.stringContaining("UTF-8")]);
+    const types = ["multipart/form-data", "multipart/form-data; boundary=", `multipart/form-data; boundary=x`];
     for (const type of types) {
       for (const body of [
         "",

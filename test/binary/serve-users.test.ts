@@ -38,7 +38,7 @@ forEachForm("the users of the service", (form) => {
   let bob: Record<string, string>;
 
   beforeAll(async () => {
-    const known = await placeWithUsers(form);
+    const known = await placeWithUsers(form, '[jobs.broken]\ncommand = ["/opt/of-the-operator"]\n');
     place = known.place;
     bob = { authorization: `Bearer ${known.token}` };
     at = await Serving.start(place, ["--concurrency", "1"]);
@@ -78,6 +78,18 @@ forEachForm("the users of the service", (form) => {
     for (const headers of [ada, bob, basic("bob@example.org", token)]) {
       expect((await at.get("/echo", { headers })).status).toBe(200);
     }
+  });
+
+  test("who is not known learns whether all is well, and no more of it", async () => {
+    const { status, headers, text } = await at.get("/health");
+    expect(headers.get("content-type")).toBe("application/json");
+    expect([status, text]).toEqual([200, '{"status":"well"}\n']);
+    expect((await at.get("/health/", { method: "HEAD" })).status).toBe(200);
+    expect(JSON.parse((await at.get("/health", { headers: ada })).text)).toMatchObject({ canWrite: true });
+    for (const wrong of [basic("ada", ""), { authorization: "Bearer x" }]) {
+      expect((await at.get("/health", { headers: wrong })).status).toBe(401);
+    }
+    expect((await at.get("/metrics")).status).toBe(401);
   });
 
   test("nobody learns anything of another's job, nor changes it", async () => {
@@ -133,6 +145,31 @@ forEachForm("the users of the service", (form) => {
     expect(await at.xml("/jobs", { headers: ada })).not.toContain(plain);
   });
 
+  test("users learn why a job failed, and not where and as what it runs", async () => {
+    const { headers } = await at.post("/broken", { PHASE: "RUN" }, ada);
+    const job = existing(headers.get("location"));
+    const read = async (path: string, accept: string): Promise<string> =>
+      (await at.get(path, { headers: { ...ada, accept } })).text;
+    await eventually("it was tried", async () => (await read(`${job}/error`, "*/*")) !== "");
+    for (const [path, accept] of [
+      [`${job}/error`, "*/*"],
+      [job, "*/*"],
+      [job, "text/html"],
+      ["/broken", "text/html"],
+    ] as const) {
+      const text = await read(path, accept);
+      expect([path, accept, text]).toEqual([
+        path,
+        accept,
+        expect.stringContaining("could not be started: no such program"),
+      ]);
+      expect(text).not.toContain("of-the-operator");
+      expect(text).not.toContain("reeve logs");
+    }
+    expect(JSON.stringify(await place.show(idOf(job)))).toContain("of-the-operator");
+    expect((await at.post(`${job}/phase`, { PHASE: "ABORT" }, ada)).status).toBe(303);
+  });
+
   test("whoever tries passwords has to wait, and those who know theirs do not", async () => {
     expect((await at.get("/echo", { headers: ada })).status).toBe(200);
     let refused: Reply | undefined;
@@ -156,6 +193,8 @@ forEachForm("a service that others may use", (form) => {
     expect(idsIn(await at.xml("/echo?PHASE=PENDING&LAST=5"))).toEqual([]);
     expect(valueOf(await at.xml(job), "ownerId")).toBeNull();
     expect((await at.get(`${job}/owner`)).text).toBe("");
+    expect(await place.show(idOf(job))).toMatchObject({ ownerId: null });
+    expect((await at.get("/health")).text).toBe('{"status":"ill"}\n');
     expect((await at.post(`${job}/phase`, { PHASE: "ABORT" })).status).toBe(303);
     expect(await at.phase(job)).toBe("ABORTED");
     const bob = { authorization: `Bearer ${token}` };
@@ -199,6 +238,8 @@ form_limit = "2KB"
 upload_limit = "4KB"
 values_limit = 10
 body_timeout = "400ms"
+destruction_limit = "2d"
+execution_duration_limit = "1h"
 `;
     const { place: own, token } = await placeWithUsers(form, settings);
     await using place = own;
@@ -208,7 +249,13 @@ body_timeout = "400ms"
     expect(made.map(({ status }) => status).toSorted()).toEqual([303, 303, 429, 429, 429]);
     expect(Number(existing(made.find(({ status }) => status === 429)).headers.get("retry-after"))).toBeGreaterThan(0);
     const job = existing(existing(made.find(({ status }) => status === 303)).headers.get("location"));
-    expect((await at.post("/echo", {}, ada)).status).toBe(303);
+    const hers = await make(at, { EXECUTIONDURATION: "0", DESTRUCTION: "2999" });
+    expect((await at.get(`${hers}/executionduration`, { headers: ada })).text).toBe("3600");
+    const destruction = (await at.get(`${hers}/destruction`, { headers: ada })).text;
+    expect(Math.abs(Date.parse(destruction) - Date.now() - 2 * 86_400_000)).toBeLessThan(60_000);
+    const unsaid = await make(at, {});
+    expect((await at.get(`${unsaid}/executionduration`, { headers: ada })).text).toBe("3600");
+    expect((await at.get(`${unsaid}?ACTION=DELETE`, { method: "POST", headers: ada })).status).toBe(303);
     const waiting = new AbortController();
     const waits = at.get(`${job}?WAIT=60`, { headers: bob, signal: waiting.signal }).catch(() => "hung up");
     const next = await eventually("another has to come again", async () => {
@@ -243,6 +290,9 @@ body_timeout = "400ms"
     expect((await at.get("/echo", { headers: ada })).status).toBe(200);
   });
 });
+
+const make = async (at: Serving, fields: Record<string, string>): Promise<string> =>
+  existing((await at.post("/echo", fields, ada)).headers.get("location"));
 
 /** Promises a form, and sends a byte of it now and then. */
 function slowly(at: Serving, authorization: string): Promise<string> {

@@ -212,9 +212,31 @@ forEachForm("the service", (form) => {
     ]) {
       expect([fields, (await at.post("/needs", { image: "a", ...fields })).status]).toEqual([fields, 400]);
     }
+    const twice = [["image", "a"], ["RUNID", "1"], ["runid", "2"]] as const; // prettier-ignore
+    expect(await at.post("/needs", twice)).toMatchObject({
+      status: 400,
+      text: expect.stringContaining("more than once"),
+    });
     expect(idsIn(await at.xml("/needs"))).toEqual(before);
     const wrongType = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     expect((await at.get("/echo", wrongType)).status).toBe(415);
+    const type = { "content-type": "application/x-www-form-urlencoded" };
+    const packed = { method: "POST", body: "text=a", headers: { ...type, "content-encoding": "gzip" } };
+    expect((await at.get("/echo", packed)).status).toBe(415);
+    // Other bytes would silently become another text.
+    for (const body of ["text=%ff", "text=a%C3", "%E9=a", "text=%ED%A0%80", Buffer.from("text=\u00e9", "latin1")]) {
+      expect([body, (await at.get("/echo", { method: "POST", body, headers: type })).status]).toEqual([body, 400]);
+    }
+    expect((await at.get("/echo?text=%ff", { method: "POST" })).status).toBe(400);
+    for (const body of ["text=100%", "text=%C3%A9+%e2%82%ac", "text=é", "text=%EF%BF%BD"]) {
+      expect([body, (await at.get("/echo", { method: "POST", body, headers: type })).status]).toEqual([body, 303]);
+    }
+    // A job has it as an argument, and as a variable with its name.
+    expect((await at.post("/echo", { text: "x".repeat(131_060) })).text).toMatch(/131071 bytes/);
+    // Each of them can be handed to a program, and all of them cannot.
+    const large = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`p${index}`, "x".repeat(130_000)]));
+    expect(await at.post("/much", large)).toMatchObject({ status: 403, text: expect.stringContaining("all together") });
+    expect(await at.phase(await at.done("much", { ...large, p8: "" }))).toBe("COMPLETED");
     expect((await at.post("/echo", { text: "x".repeat(9_000_000) })).status).toBe(413);
     expect(
       (
@@ -233,7 +255,8 @@ forEachForm("the service", (form) => {
     expect((await at.get(`${job}/parameters/text`)).text).toBe("two");
     expect((await at.post(`${job}/parameters/text`, { VALUE: "three" })).status).toBe(303);
     expect((await at.post(`${job}/parameters/code`, { code: "4" })).status).toBe(303);
-    expect((await at.post(job, { maxrec: "6" })).status).toBe(303);
+    expect((await at.post(job, { maxrec: "7" })).status).toBe(303);
+    expect((await at.post(`${job}/parameters/MAXREC`, { VALUE: "6" })).status).toBe(303);
     const xml = await at.xml(`${job}/parameters`);
     for (const [name, value] of [
       ["text", "three"],
@@ -249,6 +272,7 @@ forEachForm("the service", (form) => {
       ["/parameters", { code: "77" }],
       ["/parameters", { text: "x", PHASE: "RUN" }],
       ["/parameters/text", { code: "1" }],
+      ["/parameters/PHASE", { VALUE: "RUN" }],
       ["/phase", { PHASE: "RUN", text: "x" }],
       ["", { RUNID: "later" }],
     ] as const) {

@@ -108,6 +108,10 @@ command = ["sh", "-c", "sleep 600 & echo $! > pid; wait"]
 command = ["true"]
 execution_duration = "10s"
 
+[jobs.much]
+command = ["true", "{param.p0}", "{param.p1}", "{param.p2}", "{param.p3}", "{param.p4}", "{param.p5}", "{param.p6}"]
+params = { p0 = { default = "" }, p1 = { default = "" }, p2 = { default = "" }, p3 = { default = "" }, p4 = { default = "" }, p5 = { default = "" }, p6 = { default = "" }, p7 = {}, p8 = {} }
+
 [jobs.needs]
 command = ["echo", "{param.image}"]
 params.image = { type = "string", required = true, max_length = 10 }

@@ -20,7 +20,7 @@ const configurationOf = (one: Definition): Configuration => ({
   queues: new Map(),
   jobsFile: null,
   definitions: new Map([[one.name, one]]),
-  service: { anonymous: false, limits: {} },
+  service: { anonymous: false, proxies: [], limits: {} },
   users: new Map(),
 });
 
@@ -112,4 +112,11 @@ test("limits that the machine cannot enforce are told with the definition's name
     resources.memoryBytes === undefined ? [] : ["No memory can be bounded here."],
   );
   expect(found).toEqual(["jobs.resize: No memory can be bounded here."]);
+});
+
+test("parameters that no client of a service can give are named", () => {
+  const parameters = { Phase: parameter(), RUNID: parameter(), phases: parameter() };
+  expect(warnings(definition(parameters))).toEqual([
+    "jobs.resize: UWS takes `Phase`, `RUNID` for itself: no client of `reeve serve` can give it as a parameter.",
+  ]);
 });

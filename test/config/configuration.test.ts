@@ -42,7 +42,7 @@ describe("which file is read", () => {
       queues: new Map(),
       jobsFile: null,
       definitions: new Map(),
-      service: { anonymous: false, limits: {} },
+      service: { anonymous: false, proxies: [], limits: {} },
       users: new Map(),
     });
   });

@@ -165,7 +165,11 @@ describe("what no program can be given", () => {
     expect(message).toContain("131071 bytes");
     expect(message.length).toBeLessThan(300);
     expect(await refusal({ a: { kind: "integer" } }, ["a", "9".repeat(200_000)])).toContain("131071 bytes");
-    expect(check({ a: {} }, ["a", "x".repeat(131_071)])["a"]).toHaveLength(131_071);
+    const longest = 131_071 - "REEVE_PARAM_A=".length;
+    expect(check({ a: {} }, ["a", "x".repeat(longest)])["a"]).toHaveLength(longest);
+    expect(await refusal({ a: {} }, ["a", "x".repeat(longest + 1)])).toContain("as a variable of the environment");
+    const half = "é".repeat(35_000);
+    expect(await refusal({ a: { kind: "strings" } }, ["a", half], ["a", half])).toContain("131071 bytes");
   });
 });
 

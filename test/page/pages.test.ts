@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Definition, ParameterDefinition } from "../../src/config/definition.ts";
 import { DEFAULT_LIMITS } from "../../src/config/definition.ts";
-import { DAY_MS, waitingPerBin } from "../../src/page/charts.ts";
+import { STRETCH_MS, stretchesUntil, type Made } from "../../src/page/chart-frame.ts";
+import { waitingAfterEach, waitingInEach } from "../../src/page/chart-queue.ts";
 import { html } from "../../src/page/html.ts";
 import { newJobForm } from "../../src/page/new-job.ts";
 import type { JobTimes } from "../../src/store/overview.ts";
@@ -69,7 +70,7 @@ describe("a form for a job", () => {
 
 describe("the plot of the queue", () => {
   const now = 1_800_000_000_000;
-  const QUARTER_MS = DAY_MS / 96;
+  const stretches: readonly Made[] = stretchesUntil(now - 1).map((from) => ({ from, counts: [] }));
   const job = (fields: Partial<JobTimes>): JobTimes => ({
     id: "a",
     definition: "",
@@ -81,20 +82,27 @@ describe("the plot of the queue", () => {
   });
 
   test("has the most that waited at once, in each quarter of an hour", () => {
-    const bins = waitingPerBin(
-      [
-        job({ createdAt: now - 10 * QUARTER_MS, startedAt: now - 8.5 * QUARTER_MS }),
-        job({ createdAt: now - 9.5 * QUARTER_MS, startedAt: now - 9.2 * QUARTER_MS }),
-        job({ createdAt: now - 1.5 * QUARTER_MS }),
-        job({ createdAt: now - 5 * QUARTER_MS, phase: "PENDING" }),
-      ],
-      now,
-    );
-    expect(bins.length).toBe(96);
-    expect(bins.slice(85)).toEqual([0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
+    const found = waitingInEach(stretches, [
+      job({ createdAt: now - 10 * STRETCH_MS, startedAt: now - 8.5 * STRETCH_MS }),
+      job({ createdAt: now - 9.5 * STRETCH_MS, startedAt: now - 9.2 * STRETCH_MS }),
+      job({ createdAt: now - 1.5 * STRETCH_MS }),
+      job({ createdAt: now - 5 * STRETCH_MS, phase: "PENDING" }),
+    ]);
+    expect(found.slice(-11)).toEqual([0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 1]);
   });
 
   test("is flat where nothing waited", () => {
-    expect(new Set(waitingPerBin([], now))).toEqual(new Set([0]));
+    expect(new Set(waitingInEach(stretches, []))).toEqual(new Set([0]));
+  });
+
+  test("has those that waited at the end of each, where jobs are too many to be known one by one", () => {
+    const made: Made[] = [
+      { phase: "COMPLETED", waited: 0, jobs: 5 } as const,
+      { phase: "ERROR", waited: 2, jobs: 3 } as const,
+      { phase: "QUEUED", waited: null, jobs: 4 } as const,
+      { phase: "HELD", waited: null, jobs: 9 } as const,
+      { phase: "ABORTED", waited: 50, jobs: 1 } as const,
+    ].map((counts, index) => ({ from: index * STRETCH_MS, counts: [counts] }));
+    expect(waitingAfterEach(made, 10)).toEqual([10, 13, 17, 14, 15]);
   });
 });

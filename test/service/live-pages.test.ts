@@ -33,7 +33,7 @@ function reading(stream: ReadableStream<Uint8Array>) {
 
 const saying =
   (words: () => string): Look =>
-  () => ({ text: words(), moves: false });
+  () => ({ parts: [words()], moves: false });
 
 test("who looks at the same page is told of a change by another process, which is made into a page once", async () => {
   using at = temporaryStore();
@@ -64,10 +64,26 @@ test("what only its times tell from the page before is not sent", async () => {
   let count = 0;
   const pages = pagesOf(at);
   const seen = reading(
-    pages.open("moving", () => ({ text: `<time data-age>${(count += 1)}</time>${count > 3}`, moves: true }), never),
+    pages.open("moving", () => ({ parts: [`<time data-age>${(count += 1)}</time>${count > 3}`], moves: true }), never),
   );
   await eventually("it has changed", () => seen.text.includes("true"));
   expect(seen.text.split("event: page").length).toBe(3);
+  pages.end();
+});
+
+test("of a page only the parts are sent that have changed, and all of it to who comes later", async () => {
+  using at = temporaryStore();
+  const job = only(await at.submit(newJob()));
+  const pages = pagesOf(at);
+  const look: Look = () => ({ parts: [`<p>${at.job(job).phase}</p>`, "<i>large</i>"], moves: false });
+  const first = reading(pages.open("page", look, never));
+  await eventually("it has the page", () => first.text.includes("data: <p>QUEUED</p>\ndata: <i>large</i>\n\n"));
+  await at.store.write(() => at.store.steering.hold(job.seq, Date.now(), "a test"));
+  await eventually("it is told what is new", () =>
+    first.text.includes("data: <p>HELD</p>\ndata: <template></template>\n\n"),
+  );
+  const second = reading(pages.open("page", look, never));
+  await eventually("all of it comes", () => second.text.includes("data: <p>HELD</p>\ndata: <i>large</i>\n\n"));
   pages.end();
 });
 
@@ -95,7 +111,7 @@ test("there are only so many; who has gone makes room, and a page that is gone s
   hangUp.abort();
   await eventually("it has ended", () => two.hasEnded);
   let isThere = true;
-  const gone = reading(pages.open("gone", () => (isThere ? { text: "here", moves: true } : null), never));
+  const gone = reading(pages.open("gone", () => (isThere ? { parts: ["here"], moves: true } : null), never));
   isThere = false;
   await within(
     "it ends",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, truncateSync } from "node:fs";
-import { baseOf } from "../../src/service/addresses.ts";
+import { readNetwork } from "../../src/config/networks.ts";
+import { baseOf, proxiesOf } from "../../src/service/addresses.ts";
 import { readRange } from "../../src/service/byte-range.ts";
 import { StoredFile } from "../../src/service/stored-file.ts";
 import { existing, temporaryDirectory } from "../support/temporary.ts";
@@ -57,8 +58,10 @@ test.each([
   expect(readRange(header, size)).toEqual(expected);
 });
 
+const isProxy = proxiesOf(["10.1.2.3", "172.16.0.0/12", "fd00::/8"].map(readNetwork));
+
 const base = (headers: Record<string, string>, address: string | null = "127.0.0.1", names: string[] = []) =>
-  baseOf(new Request("http://x/", { headers }), { address }, new Set(names));
+  baseOf(new Request("http://x/", { headers }), { address }, { hosts: new Set(names), isProxy });
 
 describe("the address that clients know", () => {
   test("is that of the request, or what the proxy says of it", () => {
@@ -73,8 +76,12 @@ describe("the address that clients know", () => {
     };
     expect(base(said)).toBe("https://a.example:8443/a/b");
     expect(base(said, "::ffff:127.0.0.1")).toBe("https://a.example:8443/a/b");
-    // Only a proxy on this machine is believed.
-    expect(base(said, "192.0.2.1")).toBe("http://localhost");
+    // Only a proxy on this machine is believed, or one that is named.
+    for (const one of ["192.0.2.1", "10.1.2.4", "172.32.0.1", "fe80::1"])
+      expect(base(said, one)).toBe("http://localhost");
+    for (const one of ["10.1.2.3", "::ffff:10.1.2.3", "172.31.255.1", "fd12::1"]) {
+      expect(base(said, one)).toBe("https://a.example:8443/a/b");
+    }
   });
 
   test.each([

@@ -110,7 +110,9 @@ test("a service with as many waiters as it can have asks the next to come again"
     limits: { ...DEFAULT_SERVICE_LIMITS, waiters: 1 },
     access: { users: new Map(), anonymous: false },
     hosts: new Set(),
+    isProxy: () => false,
     isAlive: () => false,
+    onGone: nothing,
     onFault: nothing,
   });
   const client = new AbortController();

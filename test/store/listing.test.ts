@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { inlineBody } from "../../src/config/message-body.ts";
 import { runtime } from "../../src/runtime/index.ts";
 import type { Database, SqlValue } from "../../src/runtime/port.ts";
@@ -139,6 +139,29 @@ describe("the list of a definition", () => {
     expect(page("e", { phases: ["ERROR", "QUEUED"], last: 2 })).toEqual(["d", "c"]);
     expect(page("a")).toEqual([]);
   });
+
+  test("goes on above any of them with those that are next to it", async () => {
+    using at = temporaryStore();
+    await fill(at, jobs);
+    const page = (id: string, fields: Partial<Filter> = {}): string[] =>
+      listed(at, { above: existing(at.store.jobs.byId(id)), ...fields });
+    expect(page("a")).toEqual(["e", "d", "c", "b"]);
+    expect(page("a", { last: 2 })).toEqual(["c", "b"]);
+    expect(page("a", { last: 1, definition: "resize" })).toEqual(["d"]);
+    expect(page("b", { phases: ["ERROR", "QUEUED"], last: 2 })).toEqual(["d", "c"]);
+    expect(page("e")).toEqual([]);
+  });
+
+  test("is counted, up to a bound", async () => {
+    using at = temporaryStore();
+    await fill(at, jobs);
+    const count = (fields: Partial<Filter>, most = 100): number => at.store.jobs.count(filter(fields), most);
+    expect(count({})).toBe(5);
+    expect(count({}, 3)).toBe(3);
+    expect(count({ after: 1, definition: "resize" })).toBe(2);
+    expect(count({ phases: ["ERROR", "QUEUED"], definition: "resize" })).toBe(3);
+    expect(count({ phases: ["HELD"] })).toBe(0);
+  });
 });
 
 /** Opens databases that note what is asked of them. */
@@ -165,17 +188,29 @@ describe("the list is found through indexes", () => {
       [null, "ada"].flatMap((owner) =>
         // The phases are spelled out above.
         [null, 20].flatMap((last) =>
-          [{}, { definition: "resize" }, { below: { createdAt: 5000, seq: 7 } }].map((more) =>
-            filter({ phases: phases as Phase[], after, owner, last, ...more }),
-          ),
+          [
+            {},
+            { definition: "resize" },
+            { below: { createdAt: 5000, seq: 7 } },
+            { above: { createdAt: 5, seq: 7 }, definition: "resize" },
+          ].map((more) => filter({ phases: phases as Phase[], after, owner, last, ...more })),
         ),
       ),
     ),
   );
 
+  const asked: { sql: string; values: readonly SqlValue[] }[] = [];
+  const at = temporaryStore({ openDatabase: recording(asked) });
+  beforeAll(() =>
+    fill(
+      at,
+      PHASES.map((phase, index) => ({ id: phase, at: index, phase, owner: "ada", definition: "resize" })),
+    ),
+  );
+  afterAll(() => at[Symbol.dispose]());
+
   test.each(everyFilter.map((one) => [JSON.stringify(one), one] as const))("%s", (_, one) => {
-    const asked: { sql: string; values: readonly SqlValue[] }[] = [];
-    using at = temporaryStore({ openDatabase: recording(asked) });
+    asked.length = 0;
     at.store.jobs.list(one);
     const { sql, values } = existing(asked.at(-1));
     const plan = at.store.database.all<{ id: number; parent: number; detail: string }>(
@@ -192,6 +227,34 @@ describe("the list is found through indexes", () => {
     // Only what several pages have in sum may be sorted.
     if (one.phases.length <= 1) expect(details.filter((detail) => detail.includes("TEMP B-TREE"))).toEqual([]);
     else expect(sortsWithin(plan)).toEqual([]);
+  });
+});
+
+describe("the way through the jobs", () => {
+  const jobs = [
+    ...Array.from({ length: 9 }, (_, index) => ({ id: `r${index}`, at: index, definition: "resize", owner: "ada" })),
+    ...Array.from({ length: 5 }, (_, index) => ({ id: `e${index}`, at: index, definition: "rotate", owner: "ben" })),
+    { id: "failed", at: 99, definition: "resize", phase: "ERROR" as const },
+  ];
+  const asked: { sql: string; values: readonly SqlValue[] }[] = [];
+  const at = temporaryStore({ openDatabase: recording(asked) });
+  beforeAll(() => fill(at, jobs));
+  afterAll(() => at[Symbol.dispose]());
+
+  test.each([
+    [{}, "jobs_created"],
+    [{ definition: "rotate" }, "jobs_definition"],
+    [{ definition: "resize", phases: ["ERROR"] }, "jobs_phase"],
+    [{ definition: "rotate", phases: ["QUEUED"] }, "jobs_definition"],
+    [{ definition: "resize", owner: "ada" }, "jobs_owner"],
+    // There are none: nobody looks for them.
+    [{ definition: "rotate", phases: ["ERROR"] }, ""],
+    [{ definition: null }, ""],
+    [{ owner: "cleo" }, ""],
+  ] as const)("%j: %s", (fields, index) => {
+    asked.length = 0;
+    at.store.jobs.list(filter(fields));
+    expect(asked.map(({ sql }) => /INDEXED BY (\w+)/.exec(sql)?.[1]).join()).toBe(index);
   });
 });
 

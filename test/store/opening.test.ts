@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtime } from "../../src/runtime/index.ts";
 import { explain, migrate, StoreDatabase } from "../../src/store/database.ts";
@@ -324,4 +324,19 @@ describe("what a person is told of a failed statement", () => {
     expect(message).toContain("/store/reeve.db");
     expect(message).toContain(sentence);
   });
+});
+
+test("who has a store open holds its lock on the database, also when it is opened once more in the same process", async () => {
+  using at = temporaryStore();
+  // SQLite removes the log of a database on which nobody else has one: proc_locks(5)
+  const locks = (): number => {
+    const { ino } = statSync(at.store.location.database);
+    const lines = readFileSync("/proc/locks", "utf8").split("\n");
+    return lines.filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${ino} `)).length;
+  };
+  expect(locks()).toBe(1);
+  at.another();
+  expect(locks()).toBe(1);
+  await at.submit(newJob());
+  expect(locks()).toBe(1);
 });

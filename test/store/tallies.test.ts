@@ -62,6 +62,27 @@ describe("the jobs that are counted", () => {
     expect(store.tallies.inPhase("QUEUED")).toBe(1);
   });
 
+  test("are told of each owner, and of all together", async () => {
+    using at = temporaryStore();
+    const { store } = at;
+    const [first] = await at.submit(
+      newJob({ owner: "ada" }),
+      newJob({ owner: "ben" }),
+      newJob(),
+      ofDefinition({ owner: "ada" }),
+    );
+    await store.write(() => store.steering.abort(existing(first).seq, 5, "test"));
+    const of = (owner: string | null) => store.tallies.jobs(owner).filter(({ jobs }) => jobs > 0);
+    expect(of("ada")).toEqual([
+      { definition: "", phase: "ABORTED", jobs: 1 },
+      { definition: "resize", phase: "QUEUED", jobs: 1 },
+    ]);
+    expect(of("cleo")).toEqual([]);
+    expect(of(null)).toContainEqual({ definition: "", phase: "QUEUED", jobs: 2 });
+    await store.write(() => store.forgetting.forget(existing(first).seq, 10));
+    expect(of("ada")).toEqual([{ definition: "resize", phase: "QUEUED", jobs: 1 }]);
+  });
+
   test("include those of a store that was there before they were counted, and what an earlier version does to them", () => {
     const database = new StoreDatabase(runtime.openDatabase(":memory:", { create: true }), "normal");
     migrate(database, ":memory:", MIGRATIONS.slice(0, 3));

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { shown } from "../../config/wording.ts";
 import { codeOf, messageOf, unavailable, usageError } from "../../errors.ts";
 import type { HttpHandler, HttpServer, ListenAddress, Runtime } from "../../runtime/port.ts";
-import { isLoopback } from "../../service/addresses.ts";
+import { isHostName, isLoopback } from "../../service/addresses.ts";
 
 const HOST_AND_PORT = /^(?<host>\[[0-9a-f:.]+\]|[^:[\]]+):(?<port>\d{1,5})$/i;
 const HIGHEST_PORT = 65_535;
@@ -24,6 +24,16 @@ export function readAddress(text: string, cwd: string, hasUsers = false): Listen
   throw usageError(
     `--listen ${shown(text)} could be reached from elsewhere, by clients that nobody has asked who they are`,
     "name its users in reeve.toml, or listen on 127.0.0.1 or unix:PATH, behind a proxy that lets in whom it knows",
+  );
+}
+
+/** @throws ReeveError (usage) for a name that no Host would ever be the same as. */
+export function readNames(texts: readonly string[]): string[] {
+  const wrong = texts.find((text) => !isHostName(text));
+  if (wrong === undefined) return [...texts];
+  throw usageError(
+    `--allow-host ${shown(wrong)} is no name of a host`,
+    "write it as data.example.org, without scheme, port and path: it is known by every port",
   );
 }
 

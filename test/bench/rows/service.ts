@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { existing, openStore } from "../../support/temporary.ts";
 import { answersPerSecond } from "../http-load.ts";
 import { perSecond, type Line } from "../line.ts";
@@ -103,16 +103,6 @@ async function filledStore(directory: string): Promise<string> {
   const [job] = store.jobs.list({ phases: ["COMPLETED"], after: null, owner: null, last: 1 });
   store.close();
   return existing(job).id;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close((error) => (error ? reject(error) : resolve(port)));
-    });
-  });
 }
 
 const listens = (port: number): Promise<true> =>
