@@ -136,6 +136,10 @@ forEachForm("the users of the service", (form) => {
       expect(await page(path, bob)).not.toContain(idOf(job));
       expect(await page(path, ada)).not.toContain(idOf(theirs));
     }
+    // Their own are counted, and nothing is said of the machine.
+    expect(await page("/echo", ada)).toMatch(/1 job\b/);
+    expect(await page("/", ada)).toContain('id="now"');
+    expect(await page("/", ada)).not.toContain('id="workers"');
     // The command line has all of them, and what it makes is nobody's of these.
     expect(await place.ok("list", "--owner", "ada", "--json")).toContain(idOf(job));
     const local = await place.submit("echo", "--hold");
