@@ -17,6 +17,7 @@ export async function serveModule(argv: readonly string[], runtime: Runtime): Pr
   const [task, file = "", name = ""] = argv;
   switch (task) {
     case "describe" satisfies FunctionTask:
+      endWithParent(runtime);
       return tell(descriptionText(await describeModule(file, runtime)));
     case "run" satisfies FunctionTask:
     case "exit" satisfies FunctionTask:
@@ -24,6 +25,14 @@ export async function serveModule(argv: readonly string[], runtime: Runtime): Pr
     default:
       throw new Error(`this program starts itself with this verb, and never with ${JSON.stringify(task)}`);
   }
+}
+
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+/** Nobody would end a module that hangs while it is loaded, if who asks is interrupted meanwhile: prctl(2). */
+function endWithParent(runtime: Runtime): void {
+  runtime.libc().prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 function tell(text: string): WayOut {

@@ -141,7 +141,10 @@ function namedPart(request: JobRequest, name: string, around: Surroundings): Def
 }
 
 function refuseUnknown(name: string, known: readonly string[]): never {
-  const there = known.length === 0 ? "there are none in the configuration" : `there are ${known.join(", ")}`;
+  const there =
+    known.length === 0
+      ? "there are none here (--jobs FILE names a module that has some)"
+      : `there are ${known.join(", ")}`;
   const hint = `${there}; a command stands after \`--\`: reeve submit -- COMMAND`;
   throw usageError(`no definition ${shown(name)}${suggestion(name, known)}`, hint);
 }
