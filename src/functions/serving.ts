@@ -15,6 +15,16 @@ export async function serve(
   dieAs: (signal: string) => number | Promise<number>,
 ): Promise<number> {
   const way = await serveModule(argv, runtime);
-  if (!fstatSync(1).isFile()) await new Promise((resolve) => process.stdout.write("", resolve));
+  await Promise.all([written(process.stdout, 1), written(process.stderr, 2)]);
   return "code" in way ? way.code : dieAs(way.signal);
+}
+
+/** What is written to a file has been, but a stream may have kept what a pipe did not take at once. */
+async function written(stream: NodeJS.WriteStream, descriptor: number): Promise<void> {
+  if (fstatSync(descriptor).isFile()) return;
+  await new Promise<unknown>((resolve) => {
+    // Who read it may have gone.
+    stream.once("error", resolve);
+    stream.end(() => resolve(null));
+  });
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { within } from "../support/eventually.ts";
 import { COMPILED, forEachForm } from "./forms.ts";
 import { Place } from "./place.ts";
 import { Serving } from "./serving.ts";
@@ -189,6 +190,24 @@ export const double = defineJob({ params: { n: { type: "integer", required: true
     const job = await at.done("double", { n: "4" });
     const { headers, text } = await at.get(`${job}/results/result`);
     expect({ type: headers.get("content-type"), text }).toEqual({ type: "application/json", text: "8\n" });
+  });
+
+  test("has all that a function writes read, whoever reads it", async () => {
+    await using place = new Place(form);
+    const bytes = 3_000_000;
+    place.write(
+      "jobs.ts",
+      `${IMPORT}\nexport const writes = defineJob({ run() { process.stdout.write("y".repeat(${bytes})); } });`,
+    );
+    for (const direct of [[], ["--direct"]]) {
+      const args = ["run", ...direct, "--jobs", "jobs.ts", "writes"];
+      const { stdout } = await within(
+        "it is read",
+        place.startProgram(["sh", "-c", '"$@" | wc -c', "sh", ...form.argv, ...args]).ended,
+        30_000,
+      );
+      expect(stdout.trim()).toBe(String(bytes));
+    }
   });
 
   test("is run behind other programs as well: with limits, outliving its worker, in the foreground", async () => {
