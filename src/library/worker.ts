@@ -1,3 +1,4 @@
+import { usageError } from "../errors.ts";
 import type { WorkerEvent } from "../events.ts";
 import { StopSignals, type StopSignal } from "../process/stop-signals.ts";
 import { STAY, type Goal, type WorkerEnd } from "../worker/ports.ts";
@@ -144,7 +145,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #work(goal: Goal): Promise<WorkerEnd> {
-    if (this.#underway) throw new Error(`worker ${this.name} is at work: make another to work beside it`);
+    if (this.#underway) throw usageError(`worker ${this.name} is at work`, "make another to work beside it");
     if (this.#isExiting) return NOTHING;
     const work = this.#workTo(goal);
     this.#underway = work;

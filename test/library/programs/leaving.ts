@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { JobStore, ProcessManager, Worker } from "reeve";
 import { tell } from "./tell.ts";
 
@@ -17,9 +17,26 @@ const open = (): number =>
     .map(nameOf)
     .filter((name) => /\/dev\/null|oom_score_adj|\/children$|inotify|place-/.test(name)).length;
 
-async function round(): Promise<void> {
+/** What belongs to the process as a whole. */
+function around(): Record<string, unknown> {
+  const status = readFileSync("/proc/self/status", "utf8");
+  // Deno comes to handle some signals by itself half a second after its start.
+  const masks = ["SigIgn", ...("Deno" in globalThis ? [] : ["SigCgt"])].map(
+    (name) => new RegExp(`^${name}:.*$`, "m").exec(status)?.[0],
+  );
+  const limits = ["limits", "oom_score_adj"].map((name) => readFileSync(`/proc/self/${name}`, "utf8"));
+  return {
+    masks,
+    limits,
+    cwd: process.cwd(),
+    umask: process.umask(),
+    environment: Object.entries(process.env).toSorted(),
+  };
+}
+
+async function round(handleSignals: boolean): Promise<void> {
   await using store = await JobStore.open("store");
-  await using worker = new Worker({ store, handleSignals: true });
+  await using worker = new Worker({ store, handleSignals });
   await store.submit({ command: ["true"] });
   await worker.dispatchOne();
   await using processes = new ProcessManager();
@@ -27,7 +44,11 @@ async function round(): Promise<void> {
   await processes.step();
 }
 
-await round();
-const before = open();
-for (let rounds = 0; rounds < 5; rounds += 1) await round();
-tell({ more: open() - before, listeners: process.listenerCount("SIGTERM") });
+const before = around();
+await round(false);
+const changed = Object.entries(around()).filter(([name, now]) => JSON.stringify(now) !== JSON.stringify(before[name]));
+tell({ changed });
+await round(true);
+const kept = open();
+for (let rounds = 0; rounds < 5; rounds += 1) await round(true);
+tell({ more: open() - kept, listeners: process.listenerCount("SIGTERM") });
