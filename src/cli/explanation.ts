@@ -5,7 +5,7 @@ import type { Job } from "../store/job.ts";
 import { isFinal } from "../store/phases.ts";
 import { unmetDependencies } from "../store/reading.ts";
 import type { Store } from "../store/store.ts";
-import { errorSummary } from "../uws/document.ts";
+import { deadlineOf, errorSummary } from "../uws/document.ts";
 import type { Context } from "./context.ts";
 import { livingWorkers, takingWorkers } from "./living-workers.ts";
 import { counted } from "./render/text.ts";
@@ -113,6 +113,8 @@ async function executing(context: Context, job: Job): Promise<State> {
   const process = attempt?.pid ? ` as process ${attempt.pid}` : "";
   const since = attempt ? ` since ${timeAndAge(attempt.startedAt, clock.now())}` : "";
   const now = [`Attempt ${job.attempts} runs${process} on worker ${job.worker}${since}.`];
+  const deadline = attempt ? deadlineOf(attempt) : null;
+  if (deadline !== null) now.push(`It asked to be allowed to run until ${timeAndAge(deadline, clock.now())}.`);
   if (job.suspendBy !== null) now.push(`${job.suspendBy} wants it to stand still.`);
   return withWorker(context, job, now, `reeve logs -f ${job.id}`);
 }

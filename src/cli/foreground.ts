@@ -48,6 +48,8 @@ export class Foreground {
   /** The job writes to our streams itself. */
   readonly #isDirect: boolean;
   readonly #remarks: string[] = [];
+  /** Kept when what the job said to the log is on stderr. */
+  #said: Promise<void> = Promise.resolve();
   #end: CommandEnd | null = null;
 
   constructor({ job, settings, containment, store, signals }: ForegroundOptions) {
@@ -112,10 +114,17 @@ export class Foreground {
         );
       case "job warning":
         return void this.#remarks.push(event.warning);
+      case "job said":
+        return event.level === "debug" ? undefined : this.#say(event.said);
       case "trouble":
         return void this.#remarks.push(event.what);
       default:
     }
+  }
+
+  /** As it comes, between what it writes. */
+  #say(text: string): void {
+    this.#said = this.#said.then(() => this.#output.say(`reeve: ${safe(text)}`));
   }
 
   #slotDirectory(): string {
@@ -131,7 +140,7 @@ export class Foreground {
   }
 
   async #show(lastLine: () => string | null): Promise<void> {
-    await this.#output.finish();
+    await Promise.all([this.#output.finish(), this.#said]);
     const remark = this.#end && remarkOn(this.#end);
     const remarks = [...this.#remarks, ...(remark === null ? [] : [remark])];
     for (const text of remarks) await this.#output.say(`reeve: ${safe(text)}`);

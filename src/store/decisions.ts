@@ -18,7 +18,8 @@ const OF_JOB = `SELECT at, what, by, why FROM (
     UNION ALL
     SELECT ended_at, 2, number, settled_as || iif(verdict = 'leave', '', ', ' || verdict), coalesce(ended_by, worker),
       trim(coalesce(ending, '') || coalesce(' ' || exit_code, '') || coalesce(' ' || signal, '')
-        || coalesce(' (' || cause || ')', '') || coalesce(': ' || detail, ''))
+        || coalesce(' (' || cause || iif(cause = 'timeout' AND allowed_ms IS NOT NULL, ', as it had asked for itself', '')
+        || ')', '') || coalesce(': ' || detail, ''))
       FROM attempts WHERE job = ?1 AND ended_at IS NOT NULL
   ) ORDER BY at, rank, number`;
 

@@ -55,6 +55,7 @@ forEachForm("a job that talks while it runs", (form) => {
     await place.drain("--concurrency", "3");
     expect(await place.show(longer)).toMatchObject({ phase: "COMPLETED", jobInfo: { exitCode: 0 } });
     expect(await place.show(shorter)).toMatchObject({ phase: "ERROR", jobInfo: { attempts: [{ cause: "timeout" }] } });
+    expect(await place.ok("why", shorter)).toContain("(timeout, as it had asked for itself)");
     expect(await place.show(bounded)).toMatchObject({
       phase: "ABORTED",
       jobInfo: { attempts: [{ cause: "overrun" }] },
@@ -84,6 +85,16 @@ forEachForm("a job that talks while it runs", (form) => {
     expect(lines()).toHaveLength(2);
   });
 
+  test("has its log lines on stderr where it runs in the foreground, between what it writes there", async () => {
+    await using place = new Place(form);
+    const script = `echo out; echo first >&2; ${says({ log: { message: "careful" } })}; ${says({ log: { level: "debug", message: "too much" } })}; ${WAITS}; echo last >&2`;
+    const run = place.start(["run", ...sh(script)]);
+    await run.says("reeve: careful\n");
+    expect(run.stderr()).toBe("first\nreeve: careful\n");
+    place.write("go", "");
+    expect(await run.ended).toMatchObject({ code: 0, stdout: "out\n", stderr: "first\nreeve: careful\nlast\n" });
+  });
+
   test("cannot act on the terminal by what it says, nor say anything in its worker's name", async () => {
     await using place = new Place(form);
     await place.submit(...sh(says({ log: { message: "one\n\u001b[2Jtwo \u009b31m" } })));
@@ -106,6 +117,7 @@ forEachForm("a job that talks while it runs", (form) => {
     );
     await eventually("it is heard", async () => (await place.show(id)).jobInfo.progress?.fraction === 0.25, SOON_MS);
     expect((await place.show(id)).jobInfo.attempts[0]?.deadline).not.toBeNull();
+    expect(await place.ok("why", id)).toContain("It asked to be allowed to run until");
     first.signal("SIGKILL");
     await first.ended;
     const next = await place.worker();
