@@ -77,6 +77,7 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
       { trouble: expect.stringMatching(/^what is to become of job [a-z2-7]{20} was not decided: no idea$/) },
       { ...common, ...buried, exitCode: 76, failure: failure(1, "exit code 76") },
       { isExiting: false },
+      { ...common, ...again, exitCode: null, signal: "SIGTERM", cause: "stop", delay: 0 },
       { isExiting: true, taken: null },
     ]);
   });

@@ -62,5 +62,5 @@ tell(await refusal(() => store.submit({ command: ["true"], timeout: "soon" })));
 tell(await refusal(() => store.wait("zzzz")));
 tell(await refusal(() => new Worker({ store, name: "no/name" })));
 tell(await refusal(() => JobStore.open("store", { definitions: { a: { command: ["{param.b}"], maxAttempts: 0 } } })));
-await worker.stop();
+worker.finish();
 tell(await running);
