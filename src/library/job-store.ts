@@ -1,6 +1,5 @@
 import { systemClock } from "../clock.ts";
 import { newJob, type Surroundings } from "../cli/submission/build.ts";
-import type { Definition } from "../config/definition.ts";
 import { nothingThere } from "../errors.ts";
 import type { Durability } from "../store/database.ts";
 import type { Decision } from "../store/decisions.ts";
@@ -14,7 +13,7 @@ import type { Store } from "../store/store.ts";
 import { onChange, waitForEnd } from "../store/waiting.ts";
 import { readDocument, type JobDocument } from "../uws/document.ts";
 import { storedBytes } from "./bytes.ts";
-import { allDefinitions, type GivenDefinitions } from "./definitions.ts";
+import { allDefinitions, type GivenDefinitions, type KnownJobs } from "./definitions.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
 import { milliseconds, readRequest, type SubmitRequest } from "./request.ts";
 import type { Duration } from "./settings.ts";
@@ -48,7 +47,7 @@ interface Asking {
 
 /** What workers of a store have of it. */
 export interface Shared {
-  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly jobs: KnownJobs;
   readonly durability: Durability;
 }
 
@@ -81,10 +80,10 @@ export class JobStore implements AsyncDisposable, Disposable {
    */
   static async open(directory?: string, options: JobStoreOptions = {}): Promise<JobStore> {
     const { by = "library", environment = process.env, durability = "full" } = options;
-    const definitions = await allDefinitions(options, environment);
+    const jobs = await allDefinitions(options, environment);
     const location = new StoreLocation(chooseDirectory(directory, environment, null, process.getuid?.()));
     const store = openStore(location, { environment, durability, patience: "fail" });
-    return new JobStore(store, { definitions, durability }, { by, environment });
+    return new JobStore(store, { jobs, durability }, { by, environment });
   }
 
   /** Where it is: an absolute path. */
@@ -112,7 +111,7 @@ export class JobStore implements AsyncDisposable, Disposable {
   async submitAll(requests: readonly SubmitRequest[]): Promise<string[]> {
     const now = systemClock.now();
     const around: Surroundings = {
-      definitions: this.#shared.definitions,
+      definitions: this.#shared.jobs.definitions,
       environment: this.#asking.environment,
       cwd: process.cwd(),
       now,

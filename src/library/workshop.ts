@@ -1,35 +1,26 @@
 import { availableParallelism, hostname } from "node:os";
 import { systemClock } from "../clock.ts";
-import type { Definition } from "../config/definition.ts";
-import { leaseProblem } from "../config/lease.ts";
-import { Router } from "../config/routing.ts";
-import type { SqsQueueDefinition } from "../config/queue-definition.ts";
-import { configurationError, messageOf, usageError } from "../errors.ts";
+import { messageOf, usageError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { ProcessManager } from "../process/manager.ts";
 import { randomHex } from "../process/random.ts";
-import type { Queue } from "../queue/port.ts";
-import { SqliteQueue as OwnQueue } from "../queue/sqlite.ts";
 import { runtime } from "../runtime/index.ts";
 import { StoreLocation } from "../store/location.ts";
-import { newId } from "../store/new-id.ts";
 import type { Store } from "../store/store.ts";
 import { KernelLocks } from "../worker/locks.ts";
 import type { Goal, WorkerSettings } from "../worker/ports.ts";
 import type { Review } from "../worker/review.ts";
 import { thisWorker } from "../worker/this-worker.ts";
 import { Worker as InnerWorker } from "../worker/worker.ts";
-import { allDefinitions } from "./definitions.ts";
+import { allDefinitions, type KnownJobs } from "./definitions.ts";
 import { sharedBy } from "./job-store.ts";
+import { openQueues } from "./open-queues.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
-import { settingsOf, type SqsQueue } from "./queues.ts";
 import { milliseconds, parametersOf } from "./request.ts";
 import { VERSION } from "./version.ts";
 import type { Decide, WorkerOptions, WorkQueue } from "./worker-options.ts";
 
 const NAME = /^[A-Za-z0-9.-]{1,60}$/;
-
-const isOwn = ({ kind }: WorkQueue): boolean => kind === "sqlite";
 
 /** Makes workers of what the library's user says of them: one for each time that it is to work. */
 export class Workshop {
@@ -39,7 +30,7 @@ export class Workshop {
   readonly #queues: readonly WorkQueue[];
   #store: Store | null = null;
   #processes: ProcessManager | null = null;
-  #given: Promise<ReadonlyMap<string, Definition>> | null = null;
+  #given: Promise<KnownJobs> | null = null;
 
   /** @throws ReeveError (usage) for a name or a number that cannot be */
   constructor(options: WorkerOptions, emit: Emit) {
@@ -55,9 +46,7 @@ export class Workshop {
     this.name = name;
     this.#options = options;
     this.#emit = emit;
-    const queues = [queue].flat();
-    // The store's own is one queue, however often it is named.
-    this.#queues = queues.filter(({ kind }, index) => kind === "sqs" || index === queues.findIndex(isOwn));
+    this.#queues = [queue].flat();
   }
 
   /** Opened when it is first asked for. */
@@ -102,11 +91,13 @@ export class Workshop {
     // Who made this process may have children of his own, which are no orphans of jobs.
     this.#processes ??= new ProcessManager(runtime, systemClock, containment, undefined, false);
     const settings = await this.#settings(goal);
+    const { params = {} } = this.#options;
+    const around = { ...settings, store: this.store, extra: parametersOf(params), emit: this.#emit };
     return new InnerWorker(settings, {
       clock: systemClock,
       random: Math.random,
       store: this.store,
-      queues: await this.#openQueues(settings),
+      queues: await openQueues(this.#queues, around),
       processes: this.#processes,
       locks: new KernelLocks(runtime.libc()),
       emit: this.#emit,
@@ -124,58 +115,19 @@ export class Workshop {
       stopBudgetMs: milliseconds("stopBudget", stopBudget) ?? 25_000,
       recoveryIntervalMs: milliseconds("recoveryInterval", recoveryInterval) ?? 5000,
       connectTimeoutMs: milliseconds("connectTimeout", connectTimeout) ?? 60_000,
-      definitions: await this.#definitions(),
+      definitions: (await this.#jobs()).definitions,
       goal,
       foreground: false,
       endsOutliving: endOutliving ?? false,
     };
   }
 
-  async #definitions(): Promise<ReadonlyMap<string, Definition>> {
+  async #jobs(): Promise<KnownJobs> {
     const { definitions, jobs, store } = this.#options;
-    if (!definitions && !jobs && typeof store !== "string") return sharedBy(store).definitions;
+    if (!definitions && !jobs && typeof store !== "string") return sharedBy(store).jobs;
     // Once: whoever has it work again and again does not pay for it each time.
     this.#given ??= allDefinitions(this.#options, this.#environment);
     return this.#given;
-  }
-
-  #openQueues(settings: WorkerSettings): Promise<Queue[]> {
-    if (this.#queues.length === 0) return Promise.resolve([this.#ownQueue(settings)]);
-    return Promise.all(
-      this.#queues.map((queue) =>
-        queue.kind === "sqlite" ? this.#ownQueue(settings) : this.#openSqs(queue, settings),
-      ),
-    );
-  }
-
-  #ownQueue({ id }: WorkerSettings): Queue {
-    return new OwnQueue(this.store, id, systemClock.now);
-  }
-
-  async #openSqs(queue: SqsQueue, { id, definitions }: WorkerSettings): Promise<Queue> {
-    const definition = await settingsOf(queue);
-    refuseShortLeases(definition, definitions);
-    const extra = parametersOf(this.#options.params ?? {});
-    const { openSqsQueue } = await import("../queue/sqs-opening.ts");
-    return openSqsQueue(definition, {
-      clock: systemClock,
-      runtime,
-      random: Math.random,
-      environment: this.#environment,
-      store: this.store,
-      router: new Router({ definitions, commandLine: null, job: definition.job, extra }),
-      definitions,
-      worker: id,
-      newId,
-      warn: (what) => this.#emit({ type: "warning", what }),
-    });
-  }
-}
-
-function refuseShortLeases(queue: SqsQueueDefinition, definitions: ReadonlyMap<string, Definition>): void {
-  for (const { name, limits } of definitions.values()) {
-    const problem = leaseProblem({ ...queue, graceMs: limits.graceMs });
-    if (problem !== null) throw configurationError(`${queue.url} and definitions.${name}: ${problem}`);
   }
 }
 
