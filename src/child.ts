@@ -4,4 +4,4 @@ import { serve } from "./functions/serving.ts";
 import { runtime } from "./runtime/index.ts";
 
 const [, , , ...task] = process.argv;
-process.exit(await serve(task, runtime, (signal) => dieAs(signal, runtime.libc())));
+process.exit(await serve(task, (signal) => dieAs(signal, runtime.libc())));

@@ -23,8 +23,13 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function serveModule(argv: readonly string[]): Promise<number> {
-  const [{ serve }, { runtime }] = await Promise.all([import("./functions/serving.ts"), import("./runtime/index.ts")]);
-  return serve(argv, runtime, async (signal) => (await import("./cli/dying.ts")).dieAs(signal, runtime.libc()));
+  const { serve } = await import("./functions/serving.ts");
+  return serve(argv, dieAs);
+}
+
+async function dieAs(signal: string): Promise<number> {
+  const [dying, { runtime }] = await Promise.all([import("./cli/dying.ts"), import("./runtime/index.ts")]);
+  return dying.dieAs(signal, runtime.libc());
 }
 
 /** Whoever read our output has gone (`| head`): nobody is left to tell, and nothing is wrong. */

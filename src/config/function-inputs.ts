@@ -1,19 +1,8 @@
 import { argumentProblem } from "./argument-text.ts";
 import type { ParameterKind } from "./definition.ts";
+import { FUNCTION_VARIABLE, type FunctionInputs, type FunctionValue } from "./function-variable.ts";
 import { Rejection, type ParameterValue } from "./template.ts";
 import { unreachable } from "../errors.ts";
-
-/** What the process of a function is given beside what every job has: its value is JSON of {@link FunctionInputs}. */
-export const FUNCTION_VARIABLE = "REEVE_FUNCTION";
-
-export interface FunctionInputs {
-  /** With the types that were declared. */
-  readonly params: Readonly<Record<string, FunctionValue>>;
-  /** Of the message, by the names that they have there. */
-  readonly attributes: Readonly<Record<string, string>>;
-}
-
-export type FunctionValue = string | number | boolean | readonly string[];
 
 /**
  * The variable for one job.

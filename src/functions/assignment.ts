@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { FUNCTION_VARIABLE, type FunctionInputs } from "../config/function-inputs.ts";
+import { FUNCTION_VARIABLE, type FunctionInputs } from "../config/function-variable.ts";
+import { fs } from "./builtins.ts";
 import type { Message } from "./context.ts";
 
 /** What a process that runs functions is told of the one job that it is for. */
@@ -39,7 +39,7 @@ function messageIn(environment: Environment, attributes: Message["attributes"]):
   return {
     id: environment["REEVE_MESSAGE_ID"] ?? null,
     get body() {
-      body ??= bodyFile === null ? "" : readFileSync(bodyFile, "utf8");
+      body ??= bodyFile === null ? "" : fs().readFileSync(bodyFile, "utf8");
       return body;
     },
     bodyFile,

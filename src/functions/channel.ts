@@ -1,5 +1,5 @@
-import { writeSync } from "node:fs";
 import { messageOf } from "../errors.ts";
+import { fs } from "./builtins.ts";
 
 /** What a function says of its job, in the form of the contract of all jobs. */
 export type Saying =
@@ -21,8 +21,7 @@ export class Channel {
 
   /** @throws an `Error` with an errno `code` when it cannot be written. */
   say(saying: Saying): void {
-    const bytes = Buffer.from(`${JSON.stringify(saying)}\n`);
-    for (let written = 0; written < bytes.length;) written += writeSync(CONTROL, bytes, written);
+    writeLine(CONTROL, JSON.stringify(saying));
   }
 
   /** The same for what no job is to fail for. */
@@ -34,4 +33,10 @@ export class Channel {
       this.#isBroken = true;
     }
   }
+}
+
+/** All of it, however much the kernel takes at once. */
+export function writeLine(descriptor: number, text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  for (let written = 0; written < bytes.length;) written += fs().writeSync(descriptor, bytes, written);
 }

@@ -1,27 +1,24 @@
-import { writeSync } from "node:fs";
-import { basename, dirname } from "node:path";
-import type { Runtime } from "../runtime/port.ts";
-import { describeModule, descriptionText } from "./describe.ts";
+import type { ImportModule } from "../runtime/port.ts";
 import { loadModule } from "./load.ts";
 import { assignmentIn } from "./assignment.ts";
-import { Channel } from "./channel.ts";
-import { FUNCTION_VARIABLE } from "../config/function-inputs.ts";
+import { Channel, writeLine } from "./channel.ts";
+import { FUNCTION_VARIABLE } from "../config/function-variable.ts";
 import { definedJobs } from "./registry.ts";
+import { path } from "./builtins.ts";
 import { Work, type WayOut } from "./work.ts";
 import type { FunctionTask } from "./verb.ts";
 
 const DESCRIPTION = 3;
 
 /** A process for a module of jobs: says what is in it, or runs one function of it. Tells how the process is to end. */
-export async function serveModule(argv: readonly string[], runtime: Runtime): Promise<WayOut> {
+export async function serveModule(argv: readonly string[], importModule: ImportModule): Promise<WayOut> {
   const [task, file = "", name = ""] = argv;
   switch (task) {
     case "describe" satisfies FunctionTask:
-      endWithParent(runtime);
-      return tell(descriptionText(await describeModule(file, runtime)));
+      return describe(file, importModule);
     case "run" satisfies FunctionTask:
     case "exit" satisfies FunctionTask:
-      return serveJob(task, file, name, runtime);
+      return serveJob(task, file, name, importModule);
     default:
       throw new Error(`this program starts itself with this verb, and never with ${JSON.stringify(task)}`);
   }
@@ -31,26 +28,29 @@ const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 
 /** Nobody would end a module that hangs while it is loaded, if who asks is interrupted meanwhile: prctl(2). */
-function endWithParent(runtime: Runtime): void {
+async function endWithParent(): Promise<void> {
+  const { runtime } = await import("../runtime/index.ts");
   runtime.libc().prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-function tell(text: string): WayOut {
-  const bytes = Buffer.from(`${text}\n`);
-  for (let written = 0; written < bytes.length;) written += writeSync(DESCRIPTION, bytes, written);
+async function describe(file: string, importModule: ImportModule): Promise<WayOut> {
+  await endWithParent();
+  // What runs a job does not pay for it.
+  const { describeModule, descriptionText } = await import("./describe.ts");
+  writeLine(DESCRIPTION, descriptionText(await describeModule(file, importModule)));
   return { code: 0 };
 }
 
-async function serveJob(task: "run" | "exit", file: string, name: string, runtime: Runtime): Promise<WayOut> {
+async function serveJob(task: "run" | "exit", file: string, name: string, importModule: ImportModule): Promise<WayOut> {
   const assignment = assignmentIn(process.env);
   // What it starts itself need not see it.
   delete process.env[FUNCTION_VARIABLE];
   const channel = new Channel();
-  const work = new Work(assignment, channel, dirname(file));
+  const work = new Work(assignment, channel, file);
   return work.perform(task, async () => {
-    const exports = await loadModule(file, runtime);
+    const exports = await loadModule(file, importModule);
     const job = definedJobs().get(exports[name]);
     if (job) return job.source;
-    throw new Error(`${basename(file)} exports no job ${name} any more`);
+    throw new Error(`${path().basename(file)} exports no job ${name} any more`);
   });
 }

@@ -1,7 +1,7 @@
-import type { Runtime } from "../runtime/port.ts";
+import type { ImportModule } from "../runtime/port.ts";
 import { explainLoadFailure, type LoadFailure } from "./load-failure.ts";
 import { loadModule } from "./load.ts";
-import type { Place } from "./places.ts";
+import { firstPlace, type Place } from "./places.ts";
 import { definedJobs, type DefinedJob } from "./registry.ts";
 
 /** What a module says of itself, as it goes from one process to another. */
@@ -20,9 +20,9 @@ export interface DescribedJob {
 }
 
 /** Loads a module, and tells what is in it. */
-export async function describeModule(file: string, runtime: Runtime): Promise<Description> {
+export async function describeModule(file: string, importModule: ImportModule): Promise<Description> {
   try {
-    const exports = await loadModule(file, runtime);
+    const exports = await loadModule(file, importModule);
     return describeExports(exports, file);
   } catch (error) {
     return explainLoadFailure(error, file);
@@ -35,18 +35,21 @@ function describeExports(exports: Readonly<Record<string, unknown>>, file: strin
     const job = known.get(value);
     return job ? [{ name, job, value }] : [];
   });
-  const nameless = [...known].find(
-    ([value, { place }]) => place?.file === file && !named.some((one) => one.value === value),
-  );
-  if (nameless) return { message: "this job is not exported, so that it has no name", place: nameless[1].place };
+  const nameless = [...known]
+    .filter(([value]) => !named.some((one) => one.value === value))
+    .map(([, job]) => placeOf(job))
+    .find((place) => place?.file === file);
+  if (nameless) return { message: "this job is not exported, so that it has no name", place: nameless };
   const hasRoute = typeof exports["route"] === "function";
   if (named.length === 0 && !hasRoute)
     return { message: "no job is exported: `export const NAME = defineJob({ … })`", place: null };
   return { jobs: named.map(({ name, job }) => describeJob(name, job)), hasRoute };
 }
 
-function describeJob(name: string, { source, place }: DefinedJob): DescribedJob {
-  const { run, onExit, params, limits, ...rest } = source;
+const placeOf = ({ at }: DefinedJob): Place | null => firstPlace(at.stack ?? "");
+
+function describeJob(name: string, job: DefinedJob): DescribedJob {
+  const { run, onExit, params, limits, ...rest } = job.source;
   const table = {
     ...tomlKeys(rest),
     ...(params !== undefined && { params: isPlain(params) ? mapValues(params, parameterTable) : params }),
@@ -56,7 +59,7 @@ function describeJob(name: string, { source, place }: DefinedJob): DescribedJob 
     ...(typeof run === "function" ? [] : ["run must be a function"]),
     ...(onExit === undefined || typeof onExit === "function" ? [] : ["onExit must be a function"]),
   ];
-  return { name, table, hasExit: onExit !== undefined, problems, place };
+  return { name, table, hasExit: onExit !== undefined, problems, place: placeOf(job) };
 }
 
 /** A type alone is that of one that must be given. */

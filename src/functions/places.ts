@@ -32,9 +32,6 @@ export function firstPlace(text: string): Place | null {
   return places.find(({ file }) => !file.includes("/node_modules/")) ?? places[0] ?? null;
 }
 
-/** Where the function that is asking was called from, by a module that is not ours. */
-export const placeOfCaller = (): Place | null => firstPlace(new Error("where").stack ?? "");
-
 /** A stack without the lines that are ours, or the runtime's. */
 export function theirStack(stack: string): string {
   const lines = stack.split("\n");

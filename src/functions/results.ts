@@ -1,6 +1,5 @@
-import { copyFileSync, constants, writeFileSync } from "node:fs";
-import { extname, join } from "node:path";
 import { ResultFile } from "./api.ts";
+import { fs, path } from "./builtins.ts";
 import type { Channel } from "./channel.ts";
 
 /** Makes a result of the job: of a copy of a file, of bytes, or of anything that can be JSON. */
@@ -12,15 +11,16 @@ export function keepResult(id: string, value: unknown, directory: string, channe
 function write(id: string, value: unknown, directory: string): { path: string; type: string | null } {
   if (value instanceof ResultFile) {
     // By the ending of its name the type is known, where nothing is said of that.
-    const path = `${fileName(id)}${extname(id) === "" ? extname(value.path) : ""}`;
+    const { extname } = path();
+    const name = `${fileName(id)}${extname(id) === "" ? extname(value.path) : ""}`;
     // Where the file system can, both share their blocks.
-    copyFileSync(value.path, join(directory, path), constants.COPYFILE_FICLONE);
-    return { path, type: value.type };
+    fs().copyFileSync(value.path, `${directory}/${name}`, fs().constants.COPYFILE_FICLONE);
+    return { path: name, type: value.type };
   }
-  const path = fileName(id);
+  const name = fileName(id);
   const isBytes = value instanceof Uint8Array;
-  writeFileSync(join(directory, path), isBytes ? value : jsonOf(id, value));
-  return { path, type: isBytes ? null : "application/json" };
+  fs().writeFileSync(`${directory}/${name}`, isBytes ? value : jsonOf(id, value));
+  return { path: name, type: isBytes ? null : "application/json" };
 }
 
 /** An id may be any text. */

@@ -1,5 +1,5 @@
-import { fstatSync } from "node:fs";
-import type { Runtime } from "../runtime/port.ts";
+import { DIRECT_VARIABLE } from "../config/function-variable.ts";
+import { importModule } from "../runtime/modules.ts";
 import { serveModule } from "./child.ts";
 
 /**
@@ -11,17 +11,17 @@ import { serveModule } from "./child.ts";
  */
 export async function serve(
   argv: readonly string[],
-  runtime: Runtime,
   dieAs: (signal: string) => number | Promise<number>,
 ): Promise<number> {
-  const way = await serveModule(argv, runtime);
-  await Promise.all([written(process.stdout, 1), written(process.stderr, 2)]);
+  const isDirect = process.env[DIRECT_VARIABLE] !== undefined;
+  delete process.env[DIRECT_VARIABLE];
+  const way = await serveModule(argv, importModule);
+  if (isDirect) await Promise.all([written(process.stdout), written(process.stderr)]);
   return "code" in way ? way.code : dieAs(way.signal);
 }
 
 /** What is written to a file has been, but a stream may have kept what a pipe did not take at once. */
-async function written(stream: NodeJS.WriteStream, descriptor: number): Promise<void> {
-  if (fstatSync(descriptor).isFile()) return;
+async function written(stream: NodeJS.WriteStream): Promise<void> {
   await new Promise<unknown>((resolve) => {
     // Who read it may have gone.
     stream.once("error", resolve);

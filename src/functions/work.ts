@@ -1,9 +1,9 @@
 import type { Assignment } from "./assignment.ts";
 import { Reject, Release } from "./api.ts";
+import { path } from "./builtins.ts";
 import type { Channel } from "./channel.ts";
 import type { Context, ExitContext } from "./context.ts";
 import { REJECT_CODE, RELEASE_CODE } from "./exit-codes.ts";
-import { explain } from "./thrown.ts";
 import { keepResult } from "./results.ts";
 import { StopOrder } from "./stop-order.ts";
 import { withTrouble, type End } from "./trouble.ts";
@@ -20,14 +20,14 @@ const FAILED = 1;
 export class Work {
   readonly #assignment: Assignment;
   readonly #channel: Channel;
-  /** The module's directory: places are told relative to it. */
-  readonly #directory: string;
+  /** The module: places are told relative to its directory. */
+  readonly #file: string;
   readonly #stop = new StopOrder();
 
-  constructor(assignment: Assignment, channel: Channel, directory: string) {
+  constructor(assignment: Assignment, channel: Channel, file: string) {
     this.#assignment = assignment;
     this.#channel = channel;
-    this.#directory = directory;
+    this.#file = file;
   }
 
   /** Runs it. Whatever goes wrong in this process meanwhile is its failure. */
@@ -79,7 +79,7 @@ export class Work {
     keepResult(id, value, this.#assignment.results, this.#channel);
   }
 
-  #wayOut(end: End): WayOut {
+  #wayOut(end: End): WayOut | Promise<WayOut> {
     const said = end.kind === "returned" ? end.value : end.error;
     if (said instanceof Reject) return this.#rejected(said);
     if (said instanceof Release) return this.#released(said);
@@ -98,8 +98,9 @@ export class Work {
   }
 
   /** Told to stop it has done so: as every program that does not trap the signal, it ends by that. */
-  #threw(error: unknown): WayOut {
-    const { message, stack } = explain(error, this.#directory);
+  async #threw(error: unknown): Promise<WayOut> {
+    const { explain } = await import("./thrown.ts");
+    const { message, stack } = explain(error, path().dirname(this.#file));
     const { by } = this.#stop;
     if (by !== null && this.#stop.isReasonOf(error)) return { signal: by };
     console.error(stack);
@@ -107,9 +108,10 @@ export class Work {
     return by === null ? { code: FAILED } : { signal: by };
   }
 
-  #wayOutOfExit(end: End): WayOut {
+  async #wayOutOfExit(end: End): Promise<WayOut> {
     if (end.kind === "returned") return { code: 0 };
-    console.error(explain(end.error, this.#directory).stack);
+    const { explain } = await import("./thrown.ts");
+    console.error(explain(end.error, path().dirname(this.#file)).stack);
     return this.#stop.by === null ? { code: FAILED } : { signal: this.#stop.by };
   }
 }

@@ -148,15 +148,6 @@ function serveAt(options: Bun.Serve.Options<undefined> & { unix: string }): Bun.
   return Bun.serve(options);
 }
 
-async function importModule(file: string, name: string, served: object): Promise<Readonly<Record<string, unknown>>> {
-  Bun.plugin({
-    name,
-    setup: (build) => void build.module(name, () => ({ exports: { ...served }, loader: "object" })),
-  });
-  const exports: Readonly<Record<string, unknown>> = await import(file);
-  return exports;
-}
-
 const compiled = Bun.main.startsWith("/$bunfs/");
 
 // A binary that was replaced on disk reads "… (deleted)" in execPath; the kernel's own link still opens it.
@@ -167,7 +158,6 @@ export const runtime: Runtime = {
   self,
   // Nothing has to be said beforehand.
   selfImporting: (_name, _address, main) => (main === undefined ? self : [process.execPath, main]),
-  importModule,
   openDatabase,
   entersGroups: process.platform === "linux",
   spawn,

@@ -1,7 +1,7 @@
 import { spawn as spawnChild } from "node:child_process";
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { libcFrom, openLibrary, type Symbols } from "./libc.ts";
 import { forThisUserOnly } from "./sockets.ts";
 import type {
@@ -219,10 +219,6 @@ export const runtime: Runtime = {
   name: "deno",
   self: [process.execPath, "run", "-A", MAIN],
   selfImporting,
-  async importModule(file) {
-    const exports: Readonly<Record<string, unknown>> = await import(pathToFileURL(file).href);
-    return exports;
-  },
   openDatabase,
   entersGroups: false,
   spawn,

@@ -7,19 +7,12 @@ export interface Runtime {
   /** Argv of this same program, to start a helper of it. */
   readonly self: readonly string[];
   /**
-   * The same, to start a helper that calls {@link importModule}: modules that it imports may say `import … from NAME`
+   * The same, to start a helper that calls {@link ImportModule}: modules that it imports may say `import … from NAME`
    * and get the module of ours at this address (`file:`).
    *
    * @param main the file of this program's entry, where another program has it as a package
    */
   selfImporting(name: string, address: string, main?: string): readonly string[];
-  /**
-   * Imports a module of somebody else's, in TypeScript or JavaScript, with what it imports beside it and from
-   * `node_modules`; by `name` it gets `served`.
-   *
-   * @throws whatever the module throws, or the runtime where it cannot be loaded
-   */
-  importModule(file: string, name: string, served: object): Promise<Readonly<Record<string, unknown>>>;
   openDatabase(path: string, options: DatabaseOptions): Database;
   /** Whether `spawn` can start a program in a control group. */
   readonly entersGroups: boolean;
@@ -51,6 +44,14 @@ export interface Runtime {
    */
   serve(address: ListenAddress, handler: HttpHandler): HttpServer;
 }
+
+/**
+ * Imports a module of somebody else's, in TypeScript or JavaScript, with what it imports beside it and from
+ * `node_modules`; by `name` it gets `served`. It stands apart, since a process that needs nothing else is to start fast.
+ *
+ * @throws whatever the module throws, or the runtime where it cannot be loaded
+ */
+export type ImportModule = (file: string, name: string, served: object) => Promise<Readonly<Record<string, unknown>>>;
 
 /** Port 0: one that is free. */
 export type ListenAddress =

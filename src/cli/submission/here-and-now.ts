@@ -1,5 +1,5 @@
 import type { Definition, OutputMode } from "../../config/definition.ts";
-import { FUNCTION_VARIABLE } from "../../config/function-inputs.ts";
+import { DIRECT_VARIABLE, FUNCTION_VARIABLE } from "../../config/function-variable.ts";
 import { usageError } from "../../errors.ts";
 import type { Foreground } from "../../store/job.ts";
 import type { NewJob } from "../../store/submission.ts";
@@ -25,7 +25,7 @@ export function hereAndNow(job: NewJob, { definitions, foreground, output }: Her
     context: {
       kind: "command",
       cwd,
-      environment,
+      environment: foreground.direct ? { ...environment, [DIRECT_VARIABLE]: "1" } : environment,
       secrets: [FUNCTION_VARIABLE],
       limits: { ...planned.limits, ...NEVER_AGAIN, output },
       foreground,
