@@ -42,6 +42,8 @@ export class ControlFile {
   /** What another worker has heard: none of it is news. */
   #heardBefore = 0;
   #listening: Listening | null = null;
+  /** Null: the attempt goes on. */
+  #endsAt: number | null = null;
 
   constructor(probes: Probes) {
     this.#probes = probes;
@@ -82,10 +84,19 @@ export class ControlFile {
     return news && { ...news, upTo: this.#offset };
   }
 
-  /** All that there is, when nobody writes any more. */
-  end(): ControlMessages {
+  /**
+   * Reads a part of what was there when this was first called: the attempt is over, and who is left running may write
+   * for ever. Gives whether there is more of it.
+   */
+  catchUp(): boolean {
     this.stop();
-    for (let isBehind = true; isBehind;) isBehind = this.#read();
+    this.#endsAt ??= this.#probes.size("control");
+    return this.#read() && this.#offset < this.#endsAt;
+  }
+
+  /** All that there is. */
+  end(): ControlMessages {
+    for (let isBehind = true; isBehind;) isBehind = this.catchUp();
     this.#endLine(NONE);
     const messages = this.#reader.messages();
     const leftOut =

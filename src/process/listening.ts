@@ -56,6 +56,8 @@ export class Listening {
 
   /** Whatever the kernel tells: the next that it would tell is found by the clock. */
   #stirred(): void {
+    // Of a flood more may have been told before the watch was off.
+    if (this.#unwatch === null) return;
     this.#heardAt = this.#clock.monotonic();
     this.#look();
   }

@@ -54,7 +54,7 @@ export class OutlivingSlot implements Slot {
   }
 
   catchUp(): boolean {
-    return this.files.control().look();
+    return this.files.control().catchUp();
   }
 
   /** Somebody may have been interrupted at it. */

@@ -120,7 +120,7 @@ export interface Slot {
    * its messages an earlier worker has heard.
    */
   listen(hear: (heard: Heard) => void, heard: number): void;
-  /** Reads a part of what it said. Gives whether there is more, which {@link collect} would read at once. */
+  /** The attempt is over: reads a part of what it said. Gives whether there is more, which {@link collect} would read at once. */
   catchUp(): boolean;
   /** Output, results and messages of the tree that is gone. They stay in the slot until the next start. */
   collect(launch: Launch): Takings;

@@ -92,7 +92,7 @@ export class FileSlot implements Slot {
   }
 
   catchUp(): boolean {
-    return this.#files.control().look();
+    return this.#files.control().catchUp();
   }
 
   collect(launch: Launch): Takings {

@@ -140,7 +140,7 @@ describe("what was read is given back to the disk", () => {
     at.write(line({ log: { message: "not heard" } }) + line({ result: { id: "late", path: "b" } }));
 
     const later = ControlFile.of(at.probes, heard);
-    while (later.look());
+    for (let isBehind = true; isBehind;) isBehind = later.look();
     expect(later.news()).toMatchObject({ progress: null, log: [{ message: "not heard" }] });
     expect(later.end()).toMatchObject({
       progress: { fraction: 0.5, message: "on and on" },
@@ -258,6 +258,23 @@ describe("a job that runs is heard", () => {
     });
     place.directory.write("go", "");
     expect((await job.end()).progress?.fraction).toBe(1);
+  });
+
+  test("by one who lives on, and floods without end: what was there at its end is taken in", async () => {
+    using place = processPlace();
+    const launch = place.launch(`echo '{"progress":0.5}' >&3; yes "$MARK" >&3 & ${waits("go")}`, {
+      limits: { ...DEFAULT_LIMITS, keepDescendants: true },
+    });
+    const tree = place.slot.start(launch);
+    await place.marked(1);
+    place.directory.write("go", "");
+    await within("the main process ends", tree.exited);
+    tree.leave();
+    let looks = 1;
+    while (place.slot.catchUp()) looks += 1;
+    // As many as the quota has slices, and one that is not whole.
+    expect(looks).toBeLessThanOrEqual(66);
+    expect(place.slot.collect(launch).progress?.fraction).toBe(0.5);
   });
 
   test("which replaces or removes the file: it is told so, and costs nothing else", async () => {
