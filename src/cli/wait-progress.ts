@@ -3,6 +3,8 @@ import { shortId } from "./ids.ts";
 import { progressOf } from "./render/job-table.ts";
 import { cut } from "./render/table.ts";
 
+/** Where the terminal does not say. */
+const USUAL_COLUMNS = 80;
 const CLEAR = "\r\u001b[K";
 
 /** How far a job has come that is waited for, on one line of the terminal; nowhere else. */
@@ -24,7 +26,7 @@ export class WaitProgress {
   }
 
   #draw(text: string): void {
-    const line = cut(text, process.stderr.columns - 1);
+    const line = cut(text, (process.stderr.columns || USUAL_COLUMNS) - 1);
     if (line === this.#line) return;
     this.#line = line;
     process.stderr.write(CLEAR + line);

@@ -48,9 +48,9 @@ forEachForm("a job that talks while it runs", (form) => {
   test("says how long it may run, longer or shorter, and no longer than its executionDuration", async () => {
     await using place = new Place(form);
     const [longer = "", shorter = "", bounded = ""] = await place.submitBatch([
-      { command: sh(`${asks(60)} 2.5`).slice(1), timeout: "1s" },
+      { command: sh(`${asks(60)} 2.2`).slice(1), timeout: "1500ms" },
       { command: sh(`${asks(0.2)} 60`).slice(1), timeout: "50s" },
-      { command: sh(`${asks(60)} 60`).slice(1), timeout: "1s", "execution-duration": "2s" },
+      { command: sh(`${asks(60)} 60`).slice(1), timeout: "1500ms", "execution-duration": "2s" },
     ]);
     await place.drain("--concurrency", "3");
     expect(await place.show(longer)).toMatchObject({ phase: "COMPLETED", jobInfo: { exitCode: 0 } });
@@ -110,7 +110,7 @@ forEachForm("a job that talks while it runs", (form) => {
     const id = await place.submit(
       "--outlive",
       "--timeout",
-      "2s",
+      "1500ms",
       ...sh(`${ALONE}; ${says({ deadline: 60 })}; ${says({ log: { message: "once" } })}
       ${says({ result: { id: "early", path: "early.txt" } })}; echo early > "$REEVE_RESULTS/early.txt"
       ${says({ progress: 0.25 })}; ${WAITS}; ${says({ progress: 0.5 })}; while [ ! -e end ]; do sleep 0.02; done`),
@@ -126,7 +126,7 @@ forEachForm("a job that talks while it runs", (form) => {
     await eventually("it is heard", async () => (await place.show(id)).jobInfo.progress?.fraction === 0.5, SOON_MS);
     await eventually("its first limit is over", async () => {
       const [attempt] = (await place.show(id)).jobInfo.attempts;
-      return Date.now() - Date.parse(attempt?.startTime ?? "") > 3000;
+      return Date.now() - Date.parse(attempt?.startTime ?? "") > 2000;
     });
     place.write("end", "");
     expect(await place.reeve("wait", id)).toMatchObject({ code: 0 });

@@ -8,6 +8,8 @@ const CLEAR_BELOW = "\u001b[J";
 /** Ctrl-C, Ctrl-D, Escape by itself. */
 const ENDING_KEYS: ReadonlySet<string> = new Set(["q", "Q", "\u0003", "\u0004", "\u001b"]);
 const FEWEST_ROWS = 5;
+/** Where the terminal does not say. */
+const USUAL_ROWS = 24;
 
 /** The terminal as a screen of its own, which is given back as it was. */
 export class FullScreen {
@@ -31,7 +33,7 @@ export class FullScreen {
   }
 
   get rows(): number {
-    return Math.max(FEWEST_ROWS, process.stdout.rows);
+    return Math.max(FEWEST_ROWS, process.stdout.rows || USUAL_ROWS);
   }
 
   /** One write, so that nobody sees half of it. */
