@@ -1,3 +1,4 @@
+import { basename, isAbsolute } from "node:path";
 import { inspect } from "node:util";
 import { messageOf } from "../errors.ts";
 import { firstPlace, shownPath, theirStack } from "./places.ts";
@@ -13,8 +14,14 @@ export interface Thrown {
 export function explain(error: unknown, directory: string): Thrown {
   if (!(error instanceof Error)) return { message: `thrown: ${shortly(error)}`, stack: `thrown: ${inspect(error)}` };
   const place = firstPlace(error.stack ?? "");
-  const where = place === null ? "" : ` (${shownPath(place.file, directory)}:${place.line})`;
+  const where = place === null ? "" : ` (${nameOf(place.file, directory)}:${place.line})`;
   return { message: `${error.name}: ${messageOf(error)}${where}`, stack: stackOf(error) };
+}
+
+/** Users of a service read it, too, to whom directories are nothing. */
+function nameOf(file: string, directory: string): string {
+  const path = shownPath(file, directory);
+  return isAbsolute(path) ? basename(path) : path;
 }
 
 const shortly = (value: unknown): string => inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });

@@ -16,7 +16,7 @@ const withoutPlaces = (text: string): string =>
 export function jobFor(caller: Caller, job: Job): Job {
   if (isOperator(caller) || job.error === null) return job;
   // The store itself wrote it.
-  const { hint: _, ...error } = JSON.parse(job.error) as JobError;
+  const { hint: _, detail: __, ...error } = JSON.parse(job.error) as JobError;
   return { ...job, error: JSON.stringify({ ...error, message: withoutPlaces(error.message) }) };
 }
 

@@ -1,4 +1,5 @@
 import type { Definition } from "../config/definition.ts";
+import { functionEnvironment } from "../config/function-inputs.ts";
 import type { Body } from "../config/message-body.ts";
 import { checkParameters, type GivenParameter, type Manner } from "../config/parameters.ts";
 import { compileTemplate, expandTemplate, Rejection, type ParameterValue } from "../config/template.ts";
@@ -47,11 +48,12 @@ export function definitionPart(definition: Definition, given: GivenJob): Definit
  * @throws ReeveError (usage)
  */
 export function refuseUnfit(
-  { command, exitHandler = [] }: Pick<Definition, "command" | "exitHandler">,
+  { command, exitHandler = [], function: isFunction }: Pick<Definition, "command" | "exitHandler" | "function">,
   parameters: ReadonlyMap<string, ParameterValue>,
   body: Body,
 ): void {
   try {
+    if (isFunction) functionEnvironment(parameters, {});
     for (const words of [command, exitHandler]) {
       expandTemplate(compileTemplate(words), { parameters, body, attributes: {} });
     }

@@ -233,6 +233,11 @@ export const echo = defineJob({ params: { secret: { secret: true, required: true
     expect(job).toMatchObject({ phase: "COMPLETED", jobInfo: { definition: "echo" } });
     expect(await place.ok("result", job?.jobId ?? "")).toBe("4\n");
     expect(JSON.stringify(await place.show(job?.jobId ?? ""))).not.toContain("hush");
+    const large = "x".repeat(131_060);
+    expect(await place.reeve("submit", "--jobs", "jobs.ts", "echo", "--param", `secret=${large}`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("longer than the 131071 bytes"),
+    });
     expect(await place.reeve("run", "--jobs", "jobs.ts", "echo")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("`secret` is required"),

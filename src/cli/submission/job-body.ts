@@ -80,7 +80,11 @@ function checkAsWorker(definition: Definition, body: string, attributes: Attribu
       ({ source }) => source.from === "parameter" && withoutCase(values, source.name),
     );
   const { command, exitHandler = [] } = definition;
-  refuseUnfit({ command: command.filter(isKnown), exitHandler: exitHandler.filter(isKnown) }, values, null);
+  refuseUnfit(
+    { ...definition, command: command.filter(isKnown), exitHandler: exitHandler.filter(isKnown) },
+    values,
+    null,
+  );
 }
 
 const textsOf = (attributes: Attributes): Record<string, string> =>
