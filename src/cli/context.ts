@@ -20,7 +20,12 @@ export interface Context {
 
 /** The configuration that the options, the environment and the directory choose. */
 export function readConfiguration(options: Options): Promise<Configuration> {
-  return loadConfiguration({ flag: options.text("config"), environment: process.env, cwd: process.cwd() });
+  return loadConfiguration({
+    flag: options.text("config"),
+    environment: process.env,
+    cwd: process.cwd(),
+    hasMore: options.has("jobs"),
+  });
 }
 
 /** The place of the store that the options, the environment and the configuration choose. */

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { systemClock } from "../clock.ts";
 import type { Configuration, Definition } from "../config/definition.ts";
+import { clashes } from "../config/references.ts";
+import { configurationError } from "../errors.ts";
 import type { FunctionModule } from "../functions/definitions.ts";
 import { runtime } from "../runtime/index.ts";
 import { readConfiguration } from "./context.ts";
@@ -34,7 +36,10 @@ export async function readDefinitions(options: Options): Promise<Definitions> {
     for (const definition of asked.definitions) add(definition, file, definitions, taken);
     modules.push(asked);
   }
-  return { configuration: { ...configuration, definitions }, modules };
+  const whole = { ...configuration, definitions };
+  const wrong = clashes(whole);
+  if (wrong.length > 0) throw configurationError(wrong.join("\n"));
+  return { configuration: whole, modules };
 }
 
 function add(definition: Definition, file: string, to: Map<string, Definition>, taken: Map<string, string>): void {

@@ -20,6 +20,8 @@ export interface ConfigurationSource {
   environment: Readonly<Record<string, string | undefined>>;
   /** An absolute path. */
   cwd: string;
+  /** There are definitions elsewhere, too, which the file may name. */
+  hasMore?: boolean;
 }
 
 /**
@@ -35,7 +37,12 @@ export async function loadConfiguration(from: ConfigurationSource): Promise<Conf
   const file = resolve(from.cwd, named ?? FILE_NAME);
   const text = textOf(file, named);
   if (text === null) return completed({}, null, from.cwd, from.environment);
-  return completed(await readToml(text, named ?? FILE_NAME), file, dirname(file), from.environment);
+  return completed(
+    await readToml(text, named ?? FILE_NAME, from.hasMore ?? false),
+    file,
+    dirname(file),
+    from.environment,
+  );
 }
 
 /** Null if the file was not asked for by name and is not there. */

@@ -1,11 +1,16 @@
+import type { Configuration } from "./definition.ts";
 import type { Problem } from "./problems.ts";
 import { isTable, type Table } from "./schema-parts.ts";
 import { shown, suggestion } from "./wording.ts";
 
-/** What one table of a document says of others that is not so. Looks past everything that is wrong in itself. */
-export function referenceProblems(document: unknown): Problem[] {
+/**
+ * What one table of a document says of others that is not so. Looks past everything that is wrong in itself. Whether there
+ * are definitions elsewhere is said by `hasMore`, or by the document itself, which then names their file.
+ */
+export function referenceProblems(document: unknown, hasMore: boolean): Problem[] {
   const jobs = tablesIn(document, "jobs");
-  return [...unknownJobs(tablesIn(document, "queues"), jobs), ...sameRoutes(jobs)];
+  const isOpen = hasMore || (isTable(document) && typeof document["jobs"] === "string");
+  return [...(isOpen ? [] : unknownJobs(tablesIn(document, "queues"), jobs)), ...sameRoutes(jobs)];
 }
 
 function tablesIn(document: unknown, key: string): [name: string, table: Table][] {
@@ -42,5 +47,32 @@ function sameRoutes(jobs: [string, Table][]): Problem[] {
       ];
     firsts.set(key, name);
     return [];
+  });
+}
+
+/** The same of a whole configuration, whose definitions come from several places: a sentence each. */
+export function clashes({ queues, definitions }: Pick<Configuration, "queues" | "definitions">): string[] {
+  return [...unknownJobsOf(queues, definitions), ...sameRoutesOf(definitions)];
+}
+
+function unknownJobsOf(queues: Configuration["queues"], definitions: Configuration["definitions"]): string[] {
+  return [...queues].flatMap(([name, queue]) => {
+    const job = queue.type === "sqs" ? queue.job : null;
+    if (job === null || definitions.has(job)) return [];
+    return [
+      `queues.${name}.job names the job ${shown(job)}, which is not defined${suggestion(job, definitions.keys())}`,
+    ];
+  });
+}
+
+function sameRoutesOf(definitions: Configuration["definitions"]): string[] {
+  const firsts = new Map<string, string>();
+  return [...definitions].flatMap(([name, { route }]) => {
+    const key = JSON.stringify(route);
+    const first = route && firsts.get(key);
+    if (route && first === undefined) firsts.set(key, name);
+    return first === undefined
+      ? []
+      : [`the jobs ${first} and ${name} have the same route: a message would be for both`];
   });
 }

@@ -222,12 +222,19 @@ const configurationTable = table({
 /** What a right `reeve.toml` comes to, before the defaults. */
 export type ConfigurationTable = v.InferOutput<typeof configurationTable>;
 
-/** What a TOML document comes to, or everything that is wrong with it. */
-export function checkDocument(document: unknown): { table: ConfigurationTable } | { problems: Problem[] } {
+/** What a TOML document comes to, or everything that is wrong with it. `hasMore`: there are definitions elsewhere, too. */
+export function checkDocument(
+  document: unknown,
+  hasMore = false,
+): { table: ConfigurationTable } | { problems: Problem[] } {
   const result = v.safeParse(configurationTable, document);
   const ofTemplates = v.safeParse(openTable({ jobs: optional(templates) }), document);
   const issues = [...(result.issues ?? []), ...(ofTemplates.issues ?? [])];
-  const problems = distinct([...lostKeyProblems(document), ...issues.map(toProblem), ...referenceProblems(document)]);
+  const problems = distinct([
+    ...lostKeyProblems(document),
+    ...issues.map(toProblem),
+    ...referenceProblems(document, hasMore),
+  ]);
   return result.success && problems.length === 0 ? { table: result.output } : { problems };
 }
 

@@ -5,14 +5,15 @@ import type { ConfigurationTable } from "./schema.ts";
 import { shown } from "./wording.ts";
 
 /**
- * Reads the text of a `reeve.toml`; `name` is what the file is called in errors. The parser and the schema are loaded
+ * Reads the text of a `reeve.toml`; `name` is what the file is called in errors, `hasMore` whether there are definitions
+ * elsewhere, too. The parser and the schema are loaded
  * here, because most starts have no file and should not wait for them.
  *
  * @throws ReeveError (configuration): the place and sentence of a syntax error, or a line for each wrong key.
  */
-export async function readToml(text: string, name: string): Promise<ConfigurationTable> {
+export async function readToml(text: string, name: string, hasMore: boolean): Promise<ConfigurationTable> {
   const [document, { checkDocument }] = await Promise.all([parseToml(text, name), import("./schema.ts")]);
-  const checked = checkDocument(document);
+  const checked = checkDocument(document, hasMore);
   if ("problems" in checked) throw configurationError(report(text, name, checked.problems));
   return checked.table;
 }

@@ -165,6 +165,30 @@ export const imports = defineJob({ params: { list: "strings" }, run });
 
   if (form !== COMPILED) return;
 
+  test("has jobs that queues name, and routes that no other job has", async () => {
+    await using place = new Place(form);
+    const route = 'route: { attribute: "kind", equals: "a" }';
+    place.write("jobs.ts", `${IMPORT}\nexport const a = defineJob({ ${route}, run() {} });`);
+    const queue = '[queues.main]\nurl = "http://127.0.0.1:9/0/q"\n';
+    const check = async (toml: string, ...args: string[]) => {
+      place.write("reeve.toml", toml);
+      const { code, stderr } = await place.reeve("check-config", ...args);
+      return { code, stderr };
+    };
+    expect(await check(`jobs = "jobs.ts"\n${queue}job = "a"`)).toEqual({ code: 0, stderr: "" });
+    expect(await check(`${queue}job = "a"`, "--jobs", "jobs.ts")).toEqual({ code: 0, stderr: "" });
+    expect(await check(`${queue}job = "b"`, "--jobs", "jobs.ts")).toEqual({
+      code: 78,
+      stderr: expect.stringContaining('queues.main.job names the job "b", which is not defined'),
+    });
+    expect(await check(`${queue}job = "a"`)).toMatchObject({ code: 78 });
+    const toml = '[jobs.b]\ncommand = ["true"]\nroute = { attribute = "kind", equals = "a" }';
+    expect(await check(toml, "--jobs", "jobs.ts")).toEqual({
+      code: 78,
+      stderr: expect.stringContaining("the jobs b and a have the same route"),
+    });
+  });
+
   test("is asked only by verbs that need its definitions", async () => {
     await using place = new Place(form);
     place.write(
