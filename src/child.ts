@@ -1,7 +1,10 @@
 /** The entry of processes that load modules of jobs, where Reeve is a package of another program. */
-import { dieAs } from "./cli/dying.ts";
 import { serve } from "./functions/serving.ts";
-import { runtime } from "./runtime/index.ts";
+
+async function dieAs(signal: string): Promise<number> {
+  const [dying, { runtime }] = await Promise.all([import("./cli/dying.ts"), import("./runtime/index.ts")]);
+  return dying.dieAs(signal, runtime.libc());
+}
 
 const [, , , ...task] = process.argv;
-process.exit(await serve(task, (signal) => dieAs(signal, runtime.libc())));
+process.exit(await serve(task, dieAs));
