@@ -176,6 +176,10 @@ export function explain(error: unknown, path: string, database?: StoreDatabase):
   if (database?.trouble(error) === "busy" || /locked/.test(text)) {
     return unavailable(`the store ${path} is locked by another process`, "try again", error);
   }
+  // Its log cannot be made, since all that was there before has been found.
+  if (text.includes("unable to open database file")) {
+    return unavailable(`the store ${path} cannot be written: ${text}`, "check its owner and permissions", error);
+  }
   return unavailable(`the store ${path} does not work: ${text}`, undefined, error);
 }
 

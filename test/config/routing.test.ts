@@ -243,12 +243,12 @@ describe("parameters", () => {
     expect(await refusalOf(settings([plain], { job: "k" }))).toMatchObject({ exitCode: 78 });
   });
 
-  test("a hundred thousand parameters are told shortly, and soon", () => {
+  test("a hundred thousand parameters are told shortly", () => {
     const body = { job: "j", params: Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`p${n}`, 1])) };
     const outcome = route(settings([plain]), body, OURS);
     if (outcome.kind !== "job") throw new Error(told(outcome));
     expect(() => checkParameters(plain, outcome.parameters)).toThrow(/ And 99990 more\.$/);
-  }, 5000);
+  });
 });
 
 const SEED = 20_260_415;

@@ -84,7 +84,9 @@ const STATEMENTS: Partial<Record<Mutation, readonly (readonly [string, string])[
 export function rewriting(mutation: Mutation | null): (sql: string) => string {
   if (mutation === "a commit is told that never was") return (sql) => (sql === "COMMIT" ? "ROLLBACK" : sql);
   const replacements = (mutation && STATEMENTS[mutation]) ?? [];
-  return (sql) => replacements.reduce((changed, [from, to]) => changed.replace(from, to), sql);
+  // As the store's own code has them: see `StoreDatabase.statement`.
+  const own = (sql: string): string => sql.replaceAll("+?", "?");
+  return (sql) => replacements.reduce((changed, [from, to]) => changed.replace(from, to), own(sql));
 }
 
 /** Puts another function in the place of a method or a getter. Gives the way to put it back. */
