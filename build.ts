@@ -99,8 +99,9 @@ async function build(outfile: string, target: Target | null, profiles: string[])
       // A binary that is dropped onto a server must not take settings from the directory it is started in.
       autoloadDotenv: false,
       autoloadBunfig: false,
-      // Else a module of jobs would not find the packages beside it.
+      // Else a module of jobs would not find the packages beside it, nor what it has other names for.
       autoloadPackageJson: true,
+      autoloadTsconfig: true,
     },
   });
   for (const message of result.logs) console.error(message);

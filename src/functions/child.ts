@@ -48,9 +48,21 @@ async function serveJob(task: "run" | "exit", file: string, name: string, import
   const channel = new Channel();
   const work = new Work(assignment, channel, file);
   return work.perform(task, async () => {
-    const exports = await loadModule(file, importModule);
+    const exports = await loadAgain(file, importModule);
     const job = definedJobs().get(exports[name]);
     if (job) return job.source;
     throw new Error(`${path().basename(file)} exports no job ${name} any more`);
   });
+}
+
+/** It was without fault when the worker asked it, or when this job was made; perhaps it is being replaced. */
+async function loadAgain(file: string, importModule: ImportModule): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await loadModule(file, importModule);
+  } catch (error) {
+    const { explainLoadFailure } = await import("./load-failure.ts");
+    const { message, place } = explainLoadFailure(error, file);
+    const where = path().basename(place?.file ?? file) + (place === null ? "" : `:${place.line}`);
+    throw new Error(`the module cannot be loaded: ${where}: ${message}`, { cause: error });
+  }
 }

@@ -1,19 +1,14 @@
 import { expect, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LimitGroups } from "../../src/process/limit-groups.ts";
 import { ownGroups } from "../../src/process/own-groups.ts";
-import { runtime } from "../../src/runtime/index.ts";
 import { eventually } from "../support/eventually.ts";
-import { HAS_GROUPS, HOME_DIRECTORY } from "../support/groups.ts";
+import { BOUNDS_MEMORY, HAS_GROUPS, HOME_DIRECTORY } from "../support/groups.ts";
 import { isLiving } from "../support/processes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { IS_ROOT, NOBODY } from "../support/unprivileged.ts";
 import { forEachForm, type Form } from "./forms.ts";
 import { Place, sh } from "./place.ts";
-
-const BOUNDS_MEMORY =
-  IS_ROOT && new LimitGroups(ownGroups(), "not asked", runtime.libc()).problem("memoryBytes") === null;
 
 /** One definition, with a shell for its command. */
 const definition = (name: string, script: string, more: string): string =>

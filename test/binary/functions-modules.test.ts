@@ -151,6 +151,17 @@ export const imports = defineJob({ params: { list: "strings" }, run });
       here: "code",
       lazily: "large",
     });
+    if (form.name !== "deno") {
+      // Deno has import maps for that.
+      const paths = { compilerOptions: { baseUrl: ".", paths: { "@names": ["./lib/names.ts"] } } };
+      write(place, "code/tsconfig.json", JSON.stringify(paths));
+      write(
+        place,
+        "code/aliased.ts",
+        `${IMPORT}\nimport { Kind } from "@names";\nexport const aliased = defineJob({ run: () => Kind.Large });`,
+      );
+      expect(await place.reeve("run", "--jobs", "code/aliased.ts", "aliased")).toMatchObject({ code: 0, stderr: "" });
+    }
     expect(await place.reeve("check-config")).toMatchObject({
       code: 0,
       stdout: expect.stringContaining("1 definition, 0 warnings"),
@@ -200,6 +211,31 @@ export const imports = defineJob({ params: { list: "strings" }, run });
     expect(place.lines("loaded")).toHaveLength(1);
     for (const args of [["list"], ["clean"], ["dead", "list"]]) await place.reeve(...args);
     expect(place.lines("loaded")).toHaveLength(1);
+  });
+
+  test("is loaded anew for each run: what has become of it since is the job's error, with its line, or its result", async () => {
+    await using place = new Place(form);
+    const versions = {
+      first: `${IMPORT}\nexport const a = defineJob({ maxAttempts: 1, run: () => "first" });`,
+      broken: `${IMPORT}\n\nexport const a = defineJob({;`,
+      gone: `${IMPORT}\nexport const b = defineJob({ run() {} });`,
+      second: `${IMPORT}\nexport const a = defineJob({ run: () => "second" });`,
+    };
+    place.write("jobs.ts", versions.first);
+    await place.worker(["--jobs", "jobs.ts"]);
+    const ended = async (version: keyof typeof versions) => {
+      place.write("jobs.ts", versions.first);
+      const id = await place.submit("--jobs", "jobs.ts", "--hold", "a");
+      place.write("jobs.ts", versions[version]);
+      await place.ok("start", id);
+      await place.reeve("wait", id);
+      return place.show(id);
+    };
+    const broken = await ended("broken");
+    expect(broken.errorSummary?.message).toMatch(/^Error: the module cannot be loaded: jobs\.ts:3: /);
+    expect((await ended("gone")).errorSummary?.message).toContain("jobs.ts exports no job a any more");
+    const { jobId } = await ended("second");
+    expect(await place.ok("result", jobId)).toBe('"second"\n');
   });
 
   test("is a service with checked parameters and a result", async () => {

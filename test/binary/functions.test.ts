@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { JobDocument } from "../../src/uws/document.ts";
 import { eventually } from "../support/eventually.ts";
+import { BOUNDS_MEMORY } from "../support/groups.ts";
 import { existing } from "../support/temporary.ts";
 import { COMPILED, forEachForm, type Form } from "./forms.ts";
 import { Place, type Running } from "./place.ts";
@@ -237,6 +238,7 @@ forEachForm("a function", (form) => {
     expect(lines[Number(line) - 1]).toContain("export const throws =");
     expect(thrown.errorSummary?.detail).toMatch(/TypeError: no picture\n\s+at .*jobs\.ts:\d+:\d+/);
     expect(thrown.errorSummary?.detail).not.toMatch(/src\/functions|work\.ts/);
+    expect(await place.ok("why", existing(ids.get("throwsRelease")))).toMatch(/It is due at .* \(in 59m/);
     expect(await place.ok("logs", thrown.jobId)).toContain("TypeError: no picture");
     await stopped(worker);
   });
@@ -264,6 +266,30 @@ forEachForm("a function", (form) => {
   });
 
   if (form !== COMPILED) return;
+
+  test.skipIf(!BOUNDS_MEMORY)(
+    "that needs more memory than it may have ends by that, and is cleaned up after",
+    async () => {
+      await using place = new Place(form);
+      const run = "run() { const all = []; for (let n = 0; ; n++) all.push(new Uint8Array(1e6).fill(n)); }";
+      const onExit = 'onExit({ cause }) { appendFileSync("handled", cause + "\\n"); }';
+      place.write(
+        "jobs.ts",
+        `import { appendFileSync } from "node:fs";
+import { defineJob } from "reeve";
+export const eats = defineJob({ limits: { memory: "200MB" }, ${run}, ${onExit} });`,
+      );
+      const id = await place.submit("--jobs", "jobs.ts", "eats");
+      await place.drain("--jobs", "jobs.ts");
+      const { phase, errorSummary, jobInfo } = await place.show(id);
+      expect({ phase, attempts: jobInfo.attempts }).toMatchObject({
+        phase: "ERROR",
+        attempts: [{ signal: "SIGKILL", cause: "memory" }],
+      });
+      expect(errorSummary?.message).toContain("out of memory");
+      expect(place.lines("handled")).toEqual(["memory"]);
+    },
+  );
 
   test("that is lost with its worker has its exit handler run by the next", async () => {
     await using place = new Place(form);
