@@ -15,8 +15,7 @@ import type { Supervision } from "./supervisor.ts";
  */
 export function wrapped(launch: Launch, place: StartPlace, supervision: Supervision): readonly string[] {
   const { argv } = launch;
-  // Behind another program the link would be to that one.
-  const lasting = argv[0] === OWN_LINK ? [process.execPath, ...argv.slice(1)] : argv;
+  const lasting = argv[0] === OWN_LINK ? [ownProgram(place), ...argv.slice(1)] : argv;
   const bounded = limited(lasting, place.enforcement, entrancesOf(place, supervision));
   const apart = isolated(bounded, place, supervision);
   const kept = place.record?.keeping(apart) ?? apart;
@@ -25,6 +24,15 @@ export function wrapped(launch: Launch, place: StartPlace, supervision: Supervis
   place.init?.prepare();
   place.record?.prepare();
   return kept;
+}
+
+/**
+ * Our own program for another that stands between, for which the link would be to itself. By our number it is what we are
+ * even when it was replaced on disk; but other users may not follow that, and in a namespace the number is another's.
+ */
+function ownProgram({ init, enforcement }: StartPlace): string {
+  if (init === null && enforcement.runner === null) return `/proc/${process.pid}/exe`;
+  return process.execPath.replace(/ \(deleted\)$/, "");
 }
 
 function isolated(argv: readonly string[], { init, enforcement }: StartPlace, { isolation }: Supervision) {

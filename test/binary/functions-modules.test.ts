@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { Isolation } from "../../src/process/isolation.ts";
 import { within } from "../support/eventually.ts";
 import { COMPILED, forEachForm } from "./forms.ts";
 import { Place } from "./place.ts";
@@ -270,6 +271,26 @@ export const double = defineJob({ params: { n: { type: "integer", required: true
     }
   });
 
+  test("goes on with the program that its worker was started with, when that is replaced on disk", async () => {
+    await using place = new Place(form);
+    const run = 'run: () => "as before"';
+    place.write(
+      "jobs.ts",
+      `${IMPORT}\nexport const plain = defineJob({ ${run} });\nexport const limited = defineJob({ limits: { openFiles: 123 }, ${run} });`,
+    );
+    const [binary = ""] = form.argv;
+    copyFileSync(binary, place.of("reeve"));
+    const worker = place.startProgram([place.of("reeve"), "work", "--jobs", "jobs.ts"]);
+    await worker.says('"worker started"');
+    place.write("other", "#!/bin/sh\nexit 1\n", 0o755);
+    renameSync(place.of("other"), place.of("reeve"));
+    for (const name of ["plain", "limited"]) {
+      const id = await place.submit("--jobs", "jobs.ts", name);
+      await place.ok("wait", id);
+      expect(await place.ok("result", id)).toBe('"as before"\n');
+    }
+  });
+
   test("is run behind other programs as well: with limits, outliving its worker, in the foreground", async () => {
     await using place = new Place(form);
     place.write(
@@ -278,6 +299,7 @@ export const double = defineJob({ params: { n: { type: "integer", required: true
 ${IMPORT}
 const run = () => /^Max open files +(\\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
 export const limited = defineJob({ limits: { openFiles: 123, umask: "077" }, run });
+export const isolated = defineJob({ isolate: "pid", run });
 export const outlives = defineJob({ outlive: true, limits: { openFiles: 124 }, run });
 export const echo = defineJob({ params: { secret: { secret: true, required: true } }, run({ params }) { console.log("out"); console.error("err"); return params.secret.length; } });`,
     );
@@ -287,6 +309,11 @@ export const echo = defineJob({ params: { secret: { secret: true, required: true
     ];
     await place.drain("--jobs", "jobs.ts");
     expect(await Promise.all(ids.map((id) => place.ok("result", id)))).toEqual(['"123"\n', '"124"\n']);
+    if (new Isolation().problem(null) === null) {
+      const id = await place.submit("--jobs", "jobs.ts", "isolated");
+      await place.drain("--jobs", "jobs.ts");
+      expect(await place.phase(id)).toBe("COMPLETED");
+    }
     const done = await place.reeve("run", "--jobs", "jobs.ts", "echo", "--param", "secret=hush");
     expect(done).toMatchObject({ code: 0, stdout: "out\n", stderr: "err\n" });
     const [job] = await place.list();
