@@ -1,3 +1,4 @@
+import type { RouteEvent } from "./config/message-route.ts";
 import type { AttemptEnd, CleanUp, Settlement } from "./store/job.ts";
 
 /** Everything that a worker, or a service, tells of itself. One file turns these into log lines; tests wait for the same events. */
@@ -61,6 +62,7 @@ export type WorkerEvent =
   | { readonly type: "signalled"; readonly job: string; readonly attempt: number; readonly why: string }
   | { readonly type: "definition paused"; readonly definition: string; readonly why: string; readonly forMs: number }
   | { readonly type: "taking nothing"; readonly why: string; readonly forMs: number }
+  | RouteEvent
   | { readonly type: "recovered"; readonly worker: string; readonly jobs: number }
   | { readonly type: "job unknown"; readonly job: string; readonly what: string }
   | { readonly type: "destroyed"; readonly jobs: number }

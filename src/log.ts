@@ -125,6 +125,12 @@ export function describe(event: WorkerEvent): Line {
       return warn(`jobs of ${event.definition} wait for ${event.forMs / 1000} s: ${event.why}`, event);
     case "taking nothing":
       return warn(`no job is taken for ${event.forMs / 1000} s: ${event.why}`, event);
+    case "module said":
+      return info(`${safe(event.module)}: ${safe(event.said)}`, event);
+    case "routing failed":
+      return warn(`no message is taken for ${event.forMs / 1000} s, and then one: ${safe(event.why)}`, event);
+    case "routing healed":
+      return info("it is known again whose messages are", event);
     case "recovered":
       return info(`cleaned up ${event.jobs} jobs of worker ${event.worker}, which is dead`, event);
     case "job unknown":

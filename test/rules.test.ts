@@ -44,7 +44,7 @@ const EDGES: Readonly<Record<string, string>> = {
   config: "errors",
   runtime: "errors",
   log: "events errors store config",
-  events: "(store)",
+  events: "(store) (config)",
   clock: "",
   errors: "",
   watch: "",

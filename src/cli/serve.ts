@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { systemClock } from "../clock.ts";
 import type { Configuration } from "../config/definition.ts";
 import { EXIT, messageOf } from "../errors.ts";
+import type { FunctionModule } from "../functions/definitions.ts";
 import { createLog, type Log } from "../log.ts";
 import { runtime } from "../runtime/index.ts";
 import type { HttpServer, ListenAddress } from "../runtime/port.ts";
@@ -32,14 +33,14 @@ const NO_WORKER = "no worker is running on this store: --concurrency starts one 
 /** `reeve serve`: the definitions as services, until a signal ends it; with a worker where one is asked for. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const { configuration } = await readDefinitions(options);
+  const { configuration, modules } = await readDefinitions(options);
   const hasUsers = configuration.users.size > 0;
   const address = readAddress(options.text("listen") ?? DEFAULT_ADDRESS, process.cwd(), hasUsers);
   const names = readNames(options.texts("allow-host"));
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
-    await serve(invocation, { address, names, configuration, log, signals });
+    await serve(invocation, { address, names, configuration, modules, log, signals });
     return signals.stoppedBy === null ? EXIT.done : exitCodeOf(signals.stoppedBy);
   } finally {
     await log.close();
@@ -53,6 +54,7 @@ interface Parts {
   /** By which clients know it beside that address. */
   readonly names: readonly string[];
   readonly configuration: Configuration;
+  readonly modules: readonly FunctionModule[];
   readonly log: Log;
   readonly signals: StopSignals;
 }
@@ -92,10 +94,12 @@ function tellFault(log: Log, error: unknown): void {
 async function answerUntilStopped(
   server: RunningServer,
   invocation: Invocation,
-  { configuration, log, signals, store, gone }: OpenParts,
+  { configuration, modules, log, signals, store, gone }: OpenParts,
 ): Promise<void> {
   try {
-    const worker = invocation.options.has("concurrency") ? await startWorker(invocation, configuration, log) : null;
+    const worker = invocation.options.has("concurrency")
+      ? await startWorker(invocation, { configuration, modules }, log)
+      : null;
     if (!worker && (await takingWorkers(store)).length === 0) log.emit({ type: "warning", what: NO_WORKER });
     signals.direct(both(server, worker?.worker ?? null));
     // A worker looks for itself, and ends its jobs before it gives up.

@@ -69,14 +69,16 @@ export const VERBS: readonly Verb[] = [
   {
     name: "work",
     description:
-      "run what is queued; COMMAND, with {body.id}, {attr.kind} and {param.x}, for each message of an SQS queue",
-    usage: "work [options] [-- COMMAND…]",
+      "run what is queued; JOB for each message of an SQS queue that names no other (by itself, or by `route` of a module), or COMMAND, with {body.id}, {attr.kind} and {param.x}, for each",
+    args: "[job]",
+    usage: "work [JOB] [options] [-- COMMAND…]",
     takesCommand: true,
     options: WORK_OPTIONS,
     examples: [
       "reeve work",
       "reeve work --drain --concurrency 4",
       "reeve work --jobs jobs.ts",
+      "reeve work --jobs jobs.ts --queue https://sqs.eu-west-1.amazonaws.com/1234/jobs resize",
       "reeve work --queue https://sqs.eu-west-1.amazonaws.com/1234/jobs -- ./handle.sh '{body.id}'",
     ],
     load: () => import("./work.ts"),

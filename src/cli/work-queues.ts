@@ -1,9 +1,11 @@
 import { systemClock } from "../clock.ts";
 import { COMMAND_LINE, DEFAULT_LIMITS, type Configuration, type Definition } from "../config/definition.ts";
 import { leaseProblem } from "../config/lease.ts";
+import type { MessageRoutes } from "../config/message-route.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import { templateProblems } from "../config/problems.ts";
 import { Router } from "../config/routing.ts";
+import { shown, suggestion } from "../config/wording.ts";
 import { configurationError, usageError } from "../errors.ts";
 import type { Queue } from "../queue/port.ts";
 import { SqliteQueue } from "../queue/sqlite.ts";
@@ -22,6 +24,8 @@ export interface WorkPlan {
   readonly definitions: ReadonlyMap<string, Definition>;
   readonly commandLine: Definition | null;
   readonly extra: readonly GivenParameter[];
+  /** The job of all messages that nobody names another for; null: as the queue's `job` says. */
+  readonly job: string | null;
 }
 
 /**
@@ -32,12 +36,34 @@ export function planWork(invocation: Invocation, configuration: Configuration): 
   const queues = queuesOf(invocation, configuration);
   const extra = invocation.options.texts("param").map((text) => pairOf("--param", text));
   const commandLine = commandLineOf(invocation, extra);
+  const job = jobOf(invocation, configuration, queues);
   const own = queues.find(({ definition }) => definition === null);
-  if (own && (commandLine || extra.length > 0)) throw refused(own);
+  if (own && (commandLine || extra.length > 0 || job !== null)) throw refused(own);
   const definitions = new Map(configuration.definitions);
   if (commandLine) definitions.set(COMMAND_LINE, commandLine);
   refuseShortLeases(queues, commandLine ? [commandLine] : [...definitions.values()]);
-  return { queues, definitions, commandLine, extra };
+  return { queues, definitions, commandLine, extra, job };
+}
+
+function jobOf(
+  { args: [name], command }: Invocation,
+  { definitions }: Configuration,
+  queues: readonly ChosenQueue[],
+): string | null {
+  if (name === undefined) return null;
+  if (command.length > 0)
+    throw usageError(`a job and a command for the same messages: ${shown(name)} and what is after --`);
+  if (!definitions.has(name)) {
+    throw usageError(
+      `there is no job ${shown(name)}${suggestion(name, definitions.keys())}`,
+      "a name of [jobs.…], or of a job that --jobs has",
+    );
+  }
+  const other = queues.find(({ definition }) => definition && definition.job !== null && definition.job !== name);
+  if (!other) return name;
+  throw usageError(
+    `the messages of ${other.name} are for ${other.definition?.job}, as its \`job\` says, and not for ${name}`,
+  );
 }
 
 function queuesOf({ options }: Invocation, configuration: Configuration): ChosenQueue[] {
@@ -56,7 +82,7 @@ const isOwn = ({ definition }: ChosenQueue): boolean => definition === null;
 
 const refused = ({ name }: ChosenQueue) =>
   usageError(
-    `\`work -- COMMAND\` and --param are for a queue whose messages bring no command; the jobs of ${name} bring theirs`,
+    `\`work JOB\`, \`work -- COMMAND\` and --param are for a queue whose messages bring no command; the jobs of ${name} bring theirs`,
     "`reeve submit -- COMMAND`, then `reeve work`; or name an SQS queue: `reeve work --queue URL -- COMMAND`",
   );
 
@@ -107,19 +133,21 @@ export interface OpenQueues {
   readonly store: Store;
   readonly worker: string;
   readonly warn: (what: string) => void;
+  readonly routes: MessageRoutes | undefined;
 }
 
 /** Makes the queues. What SQS needs is loaded only when one is there. */
-export function openQueues(plan: WorkPlan, { store, worker, warn }: OpenQueues): Promise<Queue[]> {
+export function openQueues(plan: WorkPlan, { store, worker, warn, routes }: OpenQueues): Promise<Queue[]> {
   return Promise.all(
     plan.queues.map(async ({ definition }) => {
       if (!definition) return new SqliteQueue(store, worker, systemClock.now);
-      const { definitions, commandLine, extra } = plan;
+      const { definitions, commandLine, extra, job } = plan;
       const named = new Map([...definitions].filter(([name]) => name !== COMMAND_LINE));
-      const router = new Router({ definitions: named, commandLine, job: definition.job, extra });
+      const asked = routes?.names ?? [];
+      const router = new Router({ definitions: named, commandLine, job: job ?? definition.job, extra, asked });
       const { openSqsQueue } = await import("../queue/sqs-opening.ts");
       const around = { clock: systemClock, runtime, random: Math.random, environment: process.env, newId, warn };
-      return openSqsQueue(definition, { ...around, store, router, definitions, worker });
+      return openSqsQueue(definition, { ...around, store, router, definitions, worker, ...(routes && { routes }) });
     }),
   );
 }

@@ -1,9 +1,11 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "../clock.ts";
-import type { Configuration, Containment } from "../config/definition.ts";
+import type { Configuration } from "../config/definition.ts";
+import type { MessageRoutes } from "../config/message-route.ts";
 import { EXIT, messageOf } from "../errors.ts";
 import type { Emit } from "../events.ts";
+import type { FunctionModule } from "../functions/definitions.ts";
 import { createLog, type Log } from "../log.ts";
 import { ProcessManager } from "../process/manager.ts";
 import type { Queue } from "../queue/port.ts";
@@ -19,6 +21,7 @@ import { isAlive } from "./living-workers.ts";
 import { MetricsFile } from "./metrics-file.ts";
 import { readInteger, type Invocation, type Options } from "./invocation.ts";
 import { Progress } from "./progress.ts";
+import { openRoutes } from "./routes.ts";
 import { dieBy, exitCodeOf, StopSignals } from "../process/stop-signals.ts";
 import { thisWorker } from "../worker/this-worker.ts";
 import { openQueues, planWork, type WorkPlan } from "./work-queues.ts";
@@ -27,13 +30,13 @@ import { VERSION } from "./version.ts";
 /** `reeve work`: runs what is queued, and ends by the signal that stopped it. */
 export async function run(invocation: Invocation): Promise<number> {
   const { options } = invocation;
-  const { configuration } = await readDefinitions(options);
+  const { configuration, modules } = await readDefinitions(options);
   const plan = planWork(invocation, configuration);
   const goal = goalOf(options);
   const log = await createLog({ quiet: options.flag("quiet"), ndjson: options.switched("json") });
   const signals = new StopSignals();
   try {
-    const { end, store } = await work(options, configuration, { plan, goal, log, signals });
+    const { end, store } = await work(options, configuration, { plan, modules, goal, log, signals });
     store.close();
     return signals.stoppedBy === null ? exitCode(end, goal) : exitCodeOf(signals.stoppedBy);
   } finally {
@@ -45,6 +48,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 interface Parts {
   readonly plan: WorkPlan;
+  readonly modules: readonly FunctionModule[];
   readonly goal: Goal;
   readonly log: Log;
   readonly signals: StopSignals;
@@ -53,7 +57,7 @@ interface Parts {
 async function work(
   options: Options,
   configuration: Configuration,
-  { plan, goal, log, signals }: Parts,
+  { plan, modules, goal, log, signals }: Parts,
 ): Promise<{ end: WorkerEnd; store: Store }> {
   const store = openStore(locateStore(options, configuration), configuration, {
     patience: "wait",
@@ -61,9 +65,11 @@ async function work(
   });
   const settings = { ...settingsOf(options, configuration, goal), definitions: plan.definitions };
   const warn = (what: string): void => log.emit({ type: "warning", what });
-  const queues = await openQueues(plan, { store, worker: settings.id, warn });
+  const processes = processesOf(configuration);
+  const { routes, close } = await openRoutes(plan, { configuration, modules, processes, emit: log.emit });
+  const queues = await openQueues(plan, { store, worker: settings.id, warn, routes });
   const progress = new Progress({ store, live: log.isTerminal && !options.flag("quiet"), ends: goal.drain });
-  const worker = makeWorker(settings, configuration.worker.containment, { store, queues }, (event) => {
+  const worker = makeWorker(settings, { store, queues, processes, routes }, (event) => {
     log.emit(event);
     progress.take(event);
   });
@@ -75,6 +81,7 @@ async function work(
   } catch (error) {
     throw forPeople(store, error);
   } finally {
+    close();
     progress.finish();
     metrics?.end();
   }
@@ -88,21 +95,25 @@ function metricsFile(options: Options, store: Store, warn: (what: string) => voi
   return new MetricsFile({ path: resolve(path), store, clock: systemClock, text, warn });
 }
 
+export const processesOf = ({ worker: { containment } }: Configuration): ProcessManager =>
+  new ProcessManager(runtime, systemClock, containment);
+
+interface Around {
+  readonly store: Store;
+  readonly queues: readonly Queue[];
+  readonly processes: ProcessManager;
+  readonly routes: MessageRoutes | undefined;
+}
+
 /** A worker of this process. */
-export function makeWorker(
-  settings: WorkerSettings,
-  containment: Containment,
-  { store, queues }: { readonly store: Store; readonly queues: readonly Queue[] },
-  emit: Emit,
-): Worker {
+export function makeWorker(settings: WorkerSettings, { routes, ...around }: Around, emit: Emit): Worker {
   return new Worker(settings, {
+    ...around,
     clock: systemClock,
     random: Math.random,
-    store,
-    queues,
-    processes: new ProcessManager(runtime, systemClock, containment),
     locks: new KernelLocks(runtime.libc()),
     emit,
+    ...(routes && { routes }),
   });
 }
 

@@ -99,6 +99,7 @@ function workerSettings(given: ConfigurationTable, environment: ConfigurationSou
     connectTimeoutMs: worker.connect_timeout ?? 60_000,
     containment: containmentOf(environment["REEVE_CONTAINMENT"]) ?? worker.containment ?? "auto",
     endOutliving: worker.end_outliving ?? false,
+    routeTimeoutMs: worker.route_timeout ?? 5000,
   };
 }
 

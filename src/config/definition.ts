@@ -184,7 +184,12 @@ export interface Definition {
   exitHandler?: string[];
   route?: Route;
   /** What it is where it is no command: an export of a module. `command` starts it. */
-  function?: { readonly file: string; readonly name: string };
+  function?: {
+    readonly file: string;
+    readonly name: string;
+    /** The argv that cleans up after it, when the name of the export that does so is added. */
+    readonly exit: readonly string[];
+  };
 }
 
 /** What `reeve.toml` says, completed with the defaults. */
@@ -218,4 +223,6 @@ export interface WorkerSettings {
   containment: Containment;
   /** A stop of the worker ends also the jobs that would outlive it. */
   endOutliving: boolean;
+  /** Milliseconds in which a module's `route` has to say whose a message is. */
+  routeTimeoutMs: number;
 }

@@ -1,5 +1,6 @@
 import type { Definition, MessagePlace } from "./definition.ts";
 import type { Found, FoundItems, MessageBody } from "./message-body.ts";
+import type { RoutedJob } from "./message-route.ts";
 import type { GivenParameter } from "./parameters.ts";
 import { writtenPlace } from "./template.ts";
 import { shown } from "./wording.ts";
@@ -10,6 +11,8 @@ export interface OwnMessage {
   readonly attributes: Readonly<Record<string, string>>;
   /** It names its job and parameters itself: `{"job": …, "params": …}`. */
   readonly byName: boolean;
+  /** What a module's `route` has said of it. */
+  readonly routed?: RoutedJob;
 }
 
 /** All that one source gives for one parameter. */
@@ -23,8 +26,8 @@ interface Gift {
 type Gifts = { readonly gifts: readonly Gift[] } | { readonly reason: string };
 
 /**
- * What is given for the parameters of a definition: by the message's `params`, by the places that `from` names, and by
- * the command line. Two of them for one parameter are refused: neither is known to be the right one.
+ * What is given for the parameters of a definition: by the message's `params`, by a module's `route`, by the places that
+ * `from` names, and by the command line. Two of them for one parameter are refused: neither is known to be the right one.
  */
 export function messageParameters(
   definition: Definition,
@@ -33,9 +36,11 @@ export function messageParameters(
 ): { readonly parameters: readonly GivenParameter[] } | { readonly reason: string } {
   const named = message.byName ? giftsByName(message.body) : { gifts: [] };
   if ("reason" in named) return named;
+  const routed = message.routed ? giftsByRoute(definition, message.routed) : { gifts: [] };
+  if ("reason" in routed) return routed;
   const found = giftsByPlace(definition, message);
   if ("reason" in found) return found;
-  const all = [...named.gifts, ...found.gifts, ...giftsOfCommandLine(definition, extra)];
+  const all = [...named.gifts, ...routed.gifts, ...found.gifts, ...giftsOfCommandLine(definition, extra)];
   const reason = doubleSource(all);
   return reason === null ? { parameters: all.flatMap(({ given }) => given) } : { reason };
 }
@@ -58,6 +63,24 @@ const sourceByName = (name: string): string => `\`params\` ${shown(name)} of the
 
 function gift(name: string, source: string, texts: readonly string[]): Gift {
   return { name, source, given: texts.map((value) => ({ name, value })) };
+}
+
+/** Arguments are those of the parameters in the order in which these are declared. */
+function giftsByRoute({ name: job, parameters }: Definition, { source, args, params }: RoutedJob): Gifts {
+  const names = [...parameters.keys()];
+  if (args.length > names.length) {
+    return { reason: `${source} gives ${args.length} \`args\`, and the job ${job} has ${names.length} parameters.` };
+  }
+  const gifts: Gift[] = [];
+  const all = [
+    ...args.map((value, index) => ({ name: names[index] ?? "", value, from: `\`args\` of ${source}` })),
+    ...params.map(([name, value]) => ({ name, value, from: `\`params\` of ${source}` })),
+  ];
+  for (const { name, value, from } of all) {
+    if (value === null) return { reason: `The parameter ${shown(name)}, by ${from}, ${NOT_PLAIN}.` };
+    gifts.push(gift(name, from, value));
+  }
+  return { gifts };
 }
 
 function giftsByPlace({ parameters }: Definition, message: OwnMessage): Gifts {

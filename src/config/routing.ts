@@ -2,6 +2,7 @@ import { configurationError, usageError } from "../errors.ts";
 import type { Definition, ParameterDefinition, Route } from "./definition.ts";
 import { messageBody, type Body, type MessageBody } from "./message-body.ts";
 import { messageParameters } from "./message-parameters.ts";
+import type { RouteAnswer, RoutedJob } from "./message-route.ts";
 import type { GivenParameter } from "./parameters.ts";
 import { withoutCase, writtenPlace } from "./template.ts";
 import { shown, suggestion } from "./wording.ts";
@@ -20,7 +21,13 @@ export type Routed =
    * Definition null: the command line's own (`work -- COMMAND`). The parameters are what the message, the definition's
    * `from` and the command line's --param give, not yet checked against their types.
    */
-  | { readonly kind: "job"; readonly definition: string | null; readonly parameters: readonly GivenParameter[] }
+  | {
+      readonly kind: "job";
+      readonly definition: string | null;
+      readonly parameters: readonly GivenParameter[];
+      /** What a module's `route` has said beside that. */
+      readonly chosen?: Pick<RoutedJob, "onExit" | "label">;
+    }
   /** It is this definition's, and can never be run as it is. */
   | { readonly kind: "rejected"; readonly definition: string | null; readonly reason: string }
   | { readonly kind: "unroutable"; readonly reason: string };
@@ -33,6 +40,8 @@ export interface RouterSettings {
   readonly job: string | null;
   /** `--param` of the command line. */
   readonly extra: readonly GivenParameter[];
+  /** What modules are asked by, before anything else is looked at; absent: none is. */
+  readonly asked?: readonly string[];
 }
 
 /** Whose a message is, and whether it names its job and parameters itself (`{"job": …, "params": …}`). */
@@ -54,16 +63,52 @@ export class Router {
     this.#definitions = [...settings.definitions.values()];
   }
 
-  route(message: Incoming): Routed {
+  /** Whether modules are to be asked about it: what was submitted by its job's name is that. */
+  isAsked({ body, attributes }: Incoming): boolean {
+    const { commandLine, asked = [] } = this.#settings;
+    if (commandLine || asked.length === 0) return false;
+    return !Object.hasOwn(attributes, JOB_ATTRIBUTE) || !messageBody(body).isText(["job"]);
+  }
+
+  /** Whether there is a job for what names none. */
+  get hasDefault(): boolean {
+    return this.#default !== undefined;
+  }
+
+  get #default(): Definition | undefined {
+    const { job, definitions } = this.#settings;
+    return job === null && definitions.size === 1 ? this.#definitions[0] : definitions.get(job ?? "");
+  }
+
+  /** `answer`: what the modules have said; null: they were not asked. */
+  route(message: Incoming, answer: Extract<RouteAnswer, { kind: "job" | "not ours" }> | null = null): Routed {
     const { commandLine, extra } = this.#settings;
     if (commandLine) return { kind: "job", definition: null, parameters: extra };
     const body = messageBody(message.body);
+    if (answer?.kind === "job") return this.#routed(answer, message.attributes, body);
     const choice = this.#choose(message.attributes, body);
     if (choice.kind === "unroutable") return choice;
     const { definition, byName } = choice;
     const given = messageParameters(definition, { body, attributes: message.attributes, byName }, extra);
     if ("reason" in given) return { kind: "rejected", definition: definition.name, reason: given.reason };
     return { kind: "job", definition: definition.name, parameters: given.parameters };
+  }
+
+  /** What a module has chosen goes through the same checks as what a message says itself. */
+  #routed(routed: RoutedJob, attributes: Incoming["attributes"], body: MessageBody): Routed {
+    const { definitions, extra } = this.#settings;
+    const name = routed.definition;
+    const definition = name === null ? this.#default : definitions.get(name);
+    if (!definition) {
+      const meant = suggestion(name ?? "", definitions.keys());
+      return unroutable(
+        `${routed.source} names the job ${shown(name ?? "")}, which is not defined here${meant || "."}`,
+      );
+    }
+    const given = messageParameters(definition, { body, attributes, byName: false, routed }, extra);
+    const { onExit, label } = routed;
+    if ("reason" in given) return { kind: "rejected", definition: definition.name, reason: given.reason };
+    return { kind: "job", definition: definition.name, parameters: given.parameters, chosen: { onExit, label } };
   }
 
   #choose(attributes: Incoming["attributes"], body: MessageBody): Choice {
@@ -101,12 +146,17 @@ export class Router {
     const named = this.#namedIn(body);
     if (named) return { kind: "chosen", definition: named, byName: true };
     const [only, another] = this.#definitions;
-    if (only && !only.route && !another) return { kind: "chosen", definition: only, byName: false };
+    // A module that says nothing of it has said that it is not for the module's job.
+    if (!this.#settings.asked?.length && only && !only.route && !another)
+      return { kind: "chosen", definition: only, byName: false };
     return unroutable(this.#unmatchedReason(body));
   }
 
   #unmatchedReason(body: MessageBody): string {
     const routed = this.#definitions.filter(({ route }) => route !== undefined);
+    const { asked = [] } = this.#settings;
+    if (asked.length > 0 && routed.length === 0)
+      return `The message is for no job: ${asked.join(" and ")} takes none of it.`;
     if (this.#definitions.length === 0) return "The message is for no job: none is defined here.";
     if (routed.length === 0) return "The message names no job, none has a `route`, and its queue has no `job`.";
     const byField = routed.some(({ route }) => route && "field" in route);

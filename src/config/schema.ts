@@ -211,6 +211,7 @@ const configurationTable = table({
       connect_timeout: optional(duration),
       containment: optional(oneOf(CONTAINMENTS)),
       end_outliving: optional(flag),
+      route_timeout: optional(positiveDuration),
     }),
   ),
   queues: optional(named(NAME, NAME_SENTENCE, queue)),

@@ -12,13 +12,15 @@ const DESCRIPTION = 3;
 
 /** A process for a module of jobs: says what is in it, or runs one function of it. Tells how the process is to end. */
 export async function serveModule(argv: readonly string[], importModule: ImportModule): Promise<WayOut> {
-  const [task, file = "", name = ""] = argv;
+  const [task, file = "", name = "", handler] = argv;
   switch (task) {
     case "describe" satisfies FunctionTask:
       return describe(file, importModule);
     case "run" satisfies FunctionTask:
     case "exit" satisfies FunctionTask:
-      return serveJob(task, file, name, importModule);
+      return serveJob(task, { file, name, handler }, importModule);
+    case "route" satisfies FunctionTask:
+      return (await import("./answering.ts")).answerForRoute(file, importModule);
     default:
       throw new Error(`this program starts itself with this verb, and never with ${JSON.stringify(task)}`);
   }
@@ -41,7 +43,18 @@ async function describe(file: string, importModule: ImportModule): Promise<WayOu
   return { code: 0 };
 }
 
-async function serveJob(task: "run" | "exit", file: string, name: string, importModule: ImportModule): Promise<WayOut> {
+interface Named {
+  readonly file: string;
+  readonly name: string;
+  /** The export that cleans up instead of the job's own. */
+  readonly handler: string | undefined;
+}
+
+async function serveJob(
+  task: "run" | "exit",
+  { file, name, handler }: Named,
+  importModule: ImportModule,
+): Promise<WayOut> {
   const assignment = assignmentIn(process.env);
   // What it starts itself need not see it.
   delete process.env[FUNCTION_VARIABLE];
@@ -50,7 +63,8 @@ async function serveJob(task: "run" | "exit", file: string, name: string, import
   return work.perform(task, async () => {
     const exports = await loadAgain(file, importModule);
     const job = definedJobs().get(exports[name]);
-    if (job) return job.source;
+    if (job && handler === undefined) return job.source;
+    if (job && handler !== undefined) return { ...job.source, onExit: await exitHandler(exports[handler]) };
     throw new Error(`${path().basename(file)} exports no job ${name} any more`);
   });
 }
@@ -65,4 +79,9 @@ async function loadAgain(file: string, importModule: ImportModule): Promise<Read
     const where = path().basename(place?.file ?? file) + (place === null ? "" : `:${place.line}`);
     throw new Error(`the module cannot be loaded: ${where}: ${message}`, { cause: error });
   }
+}
+
+async function exitHandler(exported: unknown): Promise<unknown> {
+  const { exitHandlerOf } = await import("./route-result.ts");
+  return exitHandlerOf(exported);
 }

@@ -49,22 +49,32 @@ export async function definitionsOf(description: Description, around: Around): P
     ...job,
     name,
     cwd: resolve(dirname(file), cwd),
-    function: { file, name },
+    function: { file, name, exit: argvOf("exit", name, around) },
   }));
   return { file, definitions, hasRoute };
 }
 
 /** As `[jobs.NAME]` would say it. */
-function tableOf({ name, table, hasExit }: DescribedJob, { file, argv }: Around): Record<string, unknown> {
-  const command = (task: FunctionTask): string[] => [...argv, FUNCTION_VERB, task, file, name].map(literally);
+function tableOf({ name, table, hasExit }: DescribedJob, around: Around): Record<string, unknown> {
   return {
     ...table,
-    command: command("run"),
-    ...(hasExit && { exit_handler: command("exit") }),
+    command: commandOf("run", name, around),
+    ...(hasExit && { exit_handler: commandOf("exit", name, around) }),
     reject: withCode(table["reject"], REJECT_CODE),
     release: withCode(table["release"], RELEASE_CODE),
   };
 }
+
+const argvOf = (task: FunctionTask, name: string, { argv, file }: Around): string[] => [
+  ...argv,
+  FUNCTION_VERB,
+  task,
+  file,
+  name,
+];
+
+const commandOf = (task: FunctionTask, name: string, around: Around): string[] =>
+  argvOf(task, name, around).map(literally);
 
 /** Nothing of it is a placeholder. */
 const literally = (word: string): string => word.replaceAll("{", "{{");

@@ -79,7 +79,8 @@ async function run(
   }
 }
 
-function killAll(cookie: string): void {
+/** Kills every process that was started with this {@link TREE_VARIABLE}, or by one that was. */
+export function killAll(cookie: string): void {
   forgetLook();
   const marks = { cookie: `${TREE_VARIABLE}=${cookie}`, leader: null, files: new Set<string>(), group: null };
   signalAll(membersOf(marks), "SIGKILL");

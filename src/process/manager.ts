@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Containment } from "../config/definition.ts";
 import type { Runtime } from "../runtime/port.ts";
 import { chooseConfining } from "./containment.ts";
+import { converse, type Conversation, type Partner } from "./conversation.ts";
 import { Inheritance } from "./inheritance.ts";
 import { Isolation } from "./isolation.ts";
 import { Orphans } from "./orphans.ts";
@@ -63,6 +64,11 @@ export class ProcessManager implements Processes {
 
   outlivingSlot(directory: string): Slot {
     return this.#tracking(new OutlivingSlot(directory, this.#supervision));
+  }
+
+  /** A program to be talked to, which is no job. */
+  converse(partner: Partner): Conversation {
+    return converse(partner, this.#supervision.orphans, this.#supervision.clock);
   }
 
   #tracking(slot: Slot): Slot {

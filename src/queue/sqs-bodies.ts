@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 import { messageOf } from "../errors.ts";
+import type { RouteAnswer } from "../config/message-route.ts";
 import type { Content } from "../store/job.ts";
 import type { Store } from "../store/store.ts";
 import { SqsKeeping, type KeepingOptions } from "./sqs-keeping.ts";
@@ -16,6 +17,8 @@ export interface BodiesOptions extends KeepingOptions {
   readonly worker: string;
   readonly newId: () => string;
   readonly warn: (what: string) => void;
+  /** Asks modules whose a message is; null: none is to be asked about it. Absent: there is none. */
+  readonly ask?: (message: ReceivedMessage, body: Content) => Promise<RouteAnswer> | null;
 }
 
 /** What a message has for its job. */
@@ -32,6 +35,8 @@ export type Body =
 export interface Arrived {
   readonly message: ReceivedMessage;
   readonly body: Body;
+  /** What modules have said of it; null: none was asked. */
+  readonly routed: RouteAnswer | null;
   /** It is ours until then, by the clock that runs while the machine sleeps. */
   readonly leasedUntil: number;
 }
@@ -54,20 +59,28 @@ export class SqsBodies {
   }
 
   /**
-   * While any body is fetched all messages are kept from others. One may take as long as a message is ours.
+   * While any body is fetched, or a module asked, all messages are kept from others. A body may take as long as a message
+   * is ours.
    *
-   * @param isWanted false: none of them could be started any more; what is still being fetched is given up
+   * @param isWanted false: none of them could be started any more; what is still being waited for is given up
    */
   async of(messages: readonly ReceivedMessage[], isWanted: () => boolean): Promise<Arrived[]> {
     const keeping = new SqsKeeping(messages, this.#options);
-    const found = messages.map(async (message) => ({ message, body: await this.#bodyOf(message, isWanted) }));
+    const found = messages.map((message) => this.#find(message, isWanted));
     await Promise.allSettled(found);
     await keeping.end();
-    return (await Promise.all(found)).map(({ message, body }) => {
+    return (await Promise.all(found)).map(({ message, body, routed }) => {
       const isLost = keeping.hasLost(message);
       if (isLost) this.#discard(body);
-      return { message, body: isLost ? { kind: "lost" } : body, leasedUntil: keeping.untilOf(message) };
+      return { message, body: isLost ? { kind: "lost" } : body, routed, leasedUntil: keeping.untilOf(message) };
     });
+  }
+
+  async #find(message: ReceivedMessage, isWanted: () => boolean): Promise<Omit<Arrived, "leasedUntil">> {
+    const body = await this.#bodyOf(message, isWanted);
+    const asking = body.kind === "body" ? (this.#options.ask?.(message, body.content) ?? null) : null;
+    const routed = asking && ((await this.#whileWanted(asking, isWanted)) ?? UNANSWERED);
+    return { message, body, routed };
   }
 
   /** To be called when what arrived has been recorded, or could not be: removes the files that no job has. */
@@ -112,22 +125,23 @@ export class SqsBodies {
     // What was run may be deleted by now; what was rejected has no other body than the pointer.
     const isPointer = known?.kind === "inline" && bytes.equals(known.bytes);
     if (known && !isPointer) return { kind: "body", content: known };
-    return await this.#whileWanted(this.#fetch(pointer), isWanted);
+    const fetching = this.#fetch(pointer);
+    const body = await this.#whileWanted(fetching, isWanted);
+    if (body === null) void fetching.then((late) => this.#discard(late));
+    return body ?? GIVEN_UP;
   }
 
-  /** A stop is not kept waiting. What is given up ends with the connection. */
-  async #whileWanted(fetching: Promise<Body>, isWanted: () => boolean): Promise<Body> {
+  /** A stop is not kept waiting. What is given up, which is null, ends with the connection, or the process asked. */
+  async #whileWanted<T>(work: Promise<T>, isWanted: () => boolean): Promise<T | null> {
     const { clock } = this.#options;
-    const unwanted = Promise.withResolvers<Body>();
+    const unwanted = Promise.withResolvers<null>();
     const look = (): void => {
       if (isWanted()) cancel = clock.after(LOOK_EVERY_MS, look);
-      else unwanted.resolve(GIVEN_UP);
+      else unwanted.resolve(null);
     };
     let cancel = clock.after(LOOK_EVERY_MS, look);
     try {
-      const body = await Promise.race([fetching, unwanted.promise]);
-      if (body === GIVEN_UP) void fetching.then((late) => this.#discard(late));
-      return body;
+      return await Promise.race([work, unwanted.promise]);
     } finally {
       cancel();
     }
@@ -153,6 +167,8 @@ export class SqsBodies {
 }
 
 const GIVEN_UP: Body = { kind: "later", why: "its job could not be started any more" };
+
+const UNANSWERED: RouteAnswer = { kind: "undecided", why: "its job could not be started any more" };
 
 const inRow = (bytes: Uint8Array): Body => ({ kind: "body", content: { kind: "inline", bytes } });
 

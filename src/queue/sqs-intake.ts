@@ -3,9 +3,11 @@ import type { Clock } from "../clock.ts";
 import { COMMAND_LINE, type Definition } from "../config/definition.ts";
 import { inlineBody } from "../config/message-body.ts";
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
-import type { Routed, Router } from "../config/routing.ts";
+import type { MessageRoutes } from "../config/message-route.ts";
+import type { Incoming, Routed, Router } from "../config/routing.ts";
 import type { Arrival, Disposition } from "../store/deliveries.ts";
 import type { Job } from "../store/job.ts";
+import { isFinal } from "../store/phases.ts";
 import type { Store } from "../store/store.ts";
 import { SUSPECT_FROM, wasLast, type Message, type Request } from "./port.ts";
 import type { Arrived, Body } from "./sqs-bodies.ts";
@@ -16,6 +18,8 @@ import type { ReceivedMessage } from "./sqs/message.ts";
 export interface IntakeOptions {
   readonly store: Store;
   readonly router: Router;
+  /** What modules of jobs are asked by; absent: none is. */
+  readonly routes?: MessageRoutes;
   /** By their names; of `work -- COMMAND`, which has none, by {@link COMMAND_LINE}. */
   readonly definitions: ReadonlyMap<string, Definition>;
   readonly worker: string;
@@ -32,7 +36,7 @@ export type NotRun =
   | { readonly kind: "too many" }
   /** It is nobody's, and is to stay in the queue. */
   | { readonly kind: "left"; readonly why: string }
-  /** Its body is to be had another time. */
+  /** Its body is to be had another time, or whose it is to be known then. */
   | { readonly kind: "later"; readonly why: string; readonly delayMs: number }
   /** It is another's. */
   | { readonly kind: "lost" };
@@ -46,6 +50,7 @@ export interface Taken<T> {
   readonly notRun: readonly { readonly message: ReceivedMessage; readonly what: NotRun }[];
 }
 
+type Later = Extract<NotRun, { kind: "later" }>;
 type RunOrNot = { readonly kind: "run"; readonly message: Message } | NotRun;
 
 /** Decides what messages are: new jobs, jobs that are tried again, or nothing to run. */
@@ -88,8 +93,9 @@ export class SqsIntake {
     if (body.kind === "lost") return body;
     if (body.kind === "later") return { ...body, delayMs: bodyDelayMs(received) };
     const incoming = incomingOf(received, body.kind === "body" ? body.content : inlineBody(Buffer.from(received.body)));
-    const routed: Routed =
-      body.kind === "rejected" ? { ...body, definition: null } : this.#options.router.route(incoming);
+    const routed: Routed | Later =
+      body.kind === "rejected" ? { ...body, definition: null } : this.#routedOf(arrived, incoming);
+    if (routed.kind === "later") return routed;
     if (routed.kind === "unroutable" && this.#settings.onUnroutable === "leave") {
       return { kind: "left", why: routed.reason };
     }
@@ -108,6 +114,24 @@ export class SqsIntake {
     if (what.kind !== "run") return what;
     const rejected = routed.kind === "job" ? null : routed.reason;
     return { kind: "run", message: this.#messageOf(arrived, what.job, rejected) };
+  }
+
+  /** Whose it is, by what modules say and then by what is set. A message that is not run now needs no answer. */
+  #routedOf({ message, routed: answer }: Arrived, incoming: Incoming): Routed | Later {
+    if (answer?.kind === "rejected") return { ...answer, definition: null };
+    if (answer?.kind !== "put back" && answer?.kind !== "undecided") {
+      return this.#options.router.route(incoming, answer);
+    }
+    const { why } = answer;
+    if (this.#policy.isLast(message)) return { kind: "rejected", definition: null, reason: wasLast(why, message) };
+    if (!this.#mayRun(message)) return { kind: "rejected", definition: null, reason: why };
+    return { kind: "later", why, delayMs: answer.kind === "put back" ? answer.delayMs : bodyDelayMs(message) };
+  }
+
+  /** Whether it is new, or waits to be tried again: neither is it being run nor has it been. */
+  #mayRun({ id }: ReceivedMessage): boolean {
+    const job = this.#options.store.deliveries.byMessage({ queue: this.#settings.url, messageId: id });
+    return !job || job.phase === "QUEUED" || (isFinal(job.phase) && job.verdict === null);
   }
 
   /** What an earlier job of the message has may have been removed with it since. */

@@ -14,7 +14,9 @@ import { Emptiness } from "./sqs-emptiness.ts";
 import type { SqsConnection } from "./sqs/connection.ts";
 import type { ReceivedMessage } from "./sqs/message.ts";
 import type { Failure } from "./sqs/outcome.ts";
+import type { Content } from "../store/job.ts";
 import { SqsBodies } from "./sqs-bodies.ts";
+import { askAbout } from "./sqs-job.ts";
 import { QueuePolicy, troubleOf } from "./sqs-policy.ts";
 import { SqsIntake, type IntakeOptions, type NotRun } from "./sqs-intake.ts";
 
@@ -60,7 +62,9 @@ export class SqsQueue implements RemoteQueue {
     this.terms = { visibilityMs: definition.visibilityMs, beatMs: definition.beatMs ?? definition.visibilityMs / 3 };
     this.#policy = new QueuePolicy(connection, definition, options);
     this.#intake = new SqsIntake(definition, this.#policy, options);
-    this.#bodies = new SqsBodies(options);
+    const { routes, router } = options;
+    const ask = routes && ((message: ReceivedMessage, body: Content) => askAbout(message, body, routes, router));
+    this.#bodies = new SqsBodies({ ...options, ...(ask && { ask }) });
   }
 
   get putBackMs(): number {
@@ -75,7 +79,8 @@ export class SqsQueue implements RemoteQueue {
   async receive<T>(request: () => Request, admit: (message: Message, index: number) => T): Promise<T[]> {
     await this.#policy.learn();
     for (;;) {
-      const { max, waitSeconds = Number.POSITIVE_INFINITY } = request();
+      const { max: wanted, waitSeconds = Number.POSITIVE_INFINITY } = request();
+      const max = Math.min(wanted, this.#options.routes?.mayTake ?? wanted);
       const messages = max <= 0 ? [] : await this.#poll(max, Math.min(waitSeconds, this.#policy.waitSeconds));
       if (messages.length === 0) return [];
       const arrived = await this.#bodies.of(messages, () => request().max > 0);

@@ -93,6 +93,7 @@ function load(): Symbols {
       setrlimit: { args: ["i32", "ptr"], returns: "i32" },
       // The action is an address, and SIG_DFL is the address 0.
       signal: { args: ["i32", "usize"], returns: "usize" },
+      alarm: { args: ["u32"], returns: "u32" },
     }),
   );
   return { ...symbols, ...linuxSymbols() };

@@ -158,6 +158,7 @@ function load(): Symbols {
     getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
     setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
     signal: { parameters: ["i32", "usize"], result: "usize" },
+    alarm: { parameters: ["u32"], result: "u32" },
     ...(linux && {
       prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
       fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },

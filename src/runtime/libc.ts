@@ -29,6 +29,7 @@ export interface Symbols {
   prctl: ((option: number, a: number, b: number, c: number, d: number) => number) | null;
   fallocate: ((descriptor: number, mode: number, offset: number, length: number) => number) | null;
   signal: (signal: number, action: number) => void;
+  alarm: (seconds: number) => number;
 }
 
 const WNOHANG = 1;
@@ -49,5 +50,6 @@ export function libcFrom(symbols: Symbols): Libc {
       symbols.setrlimit(RLIMIT_NOFILE, limits);
     },
     defaultSignal: (signal) => symbols.signal(signal, SIG_DFL),
+    alarm: (seconds) => symbols.alarm(seconds),
   };
 }

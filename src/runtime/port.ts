@@ -161,4 +161,6 @@ export interface Libc {
   fallocate(descriptor: number, mode: number, offset: number, length: number): number;
   /** signal(2) with SIG_DFL. */
   defaultSignal(signal: number): void;
+  /** alarm(2): ALRM, of which a process dies, after so many seconds; 0: none any more. */
+  alarm(seconds: number): number;
 }

@@ -86,7 +86,11 @@ export type Context =
       readonly foreground?: Foreground;
     }
   /** Everything else is the definition's, as the worker has it. */
-  | { readonly kind: "definition" };
+  | {
+      readonly kind: "definition";
+      /** The export of its module that cleans up after this job; null: nothing does; absent: as the definition has it. */
+      readonly onExit?: string | null;
+    };
 
 /** What a job shares with the process that it belongs to. */
 export interface Foreground {

@@ -6,7 +6,7 @@ import { Polling } from "./polling.ts";
 import type { Goal, Ports, WorkerSettings } from "./ports.ts";
 
 export interface IntakeOptions {
-  readonly ports: Pick<Ports, "clock" | "random" | "store" | "queues" | "emit">;
+  readonly ports: Pick<Ports, "clock" | "random" | "store" | "queues" | "emit" | "routes">;
   readonly settings: Pick<WorkerSettings, "id" | "concurrency" | "connectTimeoutMs" | "stopBudgetMs" | "goal">;
   readonly dispatcher: Pick<Dispatcher, "room" | "takesNoMore" | "shortJobs" | "topUp" | "poll">;
   readonly goal: GoalWatch;
@@ -40,6 +40,8 @@ export class Intake {
   #claiming = false;
   #foundAny = false;
   #polledAt = Number.NEGATIVE_INFINITY;
+  #queueTrouble: string | null = null;
+  #toldTrouble: string | null = null;
 
   constructor(options: IntakeOptions) {
     const { ports, settings, dispatcher } = options;
@@ -53,17 +55,25 @@ export class Intake {
       concurrency: settings.concurrency,
       connectTimeoutMs: settings.connectTimeoutMs,
       inRounds: endsWhenEmpty(settings.goal),
-      room: () => (options.isReady() ? dispatcher.room : 0),
+      room: () =>
+        options.isReady() ? Math.min(dispatcher.room, ports.routes?.mayTake ?? Number.POSITIVE_INFINITY) : 0,
       endWithin: (milliseconds: number) => dispatcher.shortJobs.endWithin(milliseconds),
       takesNoMore: () => dispatcher.takesNoMore,
       poll: dispatcher.poll.bind(dispatcher),
       ended: (started: number) => this.#ended(started > 0),
       onAnswered: () => this.#answered(),
-      onHealth: (trouble: string | null) => this.#tell(trouble),
+      onHealth: (trouble: string | null) => {
+        this.#queueTrouble = trouble;
+        this.#tellHealth();
+      },
       onUnreachable: options.onUnreachable,
       onFault: options.onFault,
     };
     this.#polling = remote.length > 0 ? new Polling(polls) : null;
+    ports.routes?.onChange(() => {
+      this.#tellHealth();
+      options.wake();
+    });
   }
 
   /** Whether there was ever anything to run. */
@@ -101,8 +111,11 @@ export class Intake {
     this.#options.wake();
   }
 
-  #tell(trouble: string | null): void {
+  #tellHealth(): void {
     const { ports, settings, onFault } = this.#options;
+    const trouble = this.#queueTrouble ?? ports.routes?.trouble ?? null;
+    if (trouble === this.#toldTrouble) return;
+    this.#toldTrouble = trouble;
     ports.store.write(() => ports.store.workers.ill(settings.id, trouble)).catch(onFault);
   }
 

@@ -91,7 +91,8 @@ function expand({ definition, template, exitHandler, environment }: Prepared, in
     const { body, attributes } = inputs;
     const from = { parameters, body, attributes: { ...attributes } };
     const argv = expandTemplate(template, from);
-    const handler = exitHandler && expandTemplate(exitHandler, from);
+    const cleaning = chosenHandler(definition, inputs.context);
+    const handler = cleaning === undefined ? exitHandler && expandTemplate(exitHandler, from) : cleaning;
     const own = environment(from);
     const all = definition.function ? { ...own, ...functionEnvironment(parameters, from.attributes) } : own;
     return { kind: "plan", plan: { argv, cwd, environment: all, exitHandler: handler }, limits };
@@ -99,6 +100,15 @@ function expand({ definition, template, exitHandler, environment }: Prepared, in
     if (!(error instanceof Rejection) && !(error instanceof ReeveError)) throw error;
     return { kind: "rejected", reason: error.message, limits };
   }
+}
+
+/** What was chosen to clean up after this one job; null: nothing. Undefined: it has what its definition has. */
+function chosenHandler(
+  { function: module }: Definition,
+  context: Inputs["context"],
+): readonly string[] | null | undefined {
+  if (context.kind !== "definition" || context.onExit === undefined || !module) return undefined;
+  return context.onExit === null ? null : [...module.exit, context.onExit];
 }
 
 /** Checked again: the definition may have changed since the job was submitted. */

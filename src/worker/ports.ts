@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
+import type { MessageRoutes } from "../config/message-route.ts";
 import type { Emit, JobCounts } from "../events.ts";
 import type { Processes } from "../process/port.ts";
 import type { Queue } from "../queue/port.ts";
@@ -19,6 +20,8 @@ export interface Ports {
   readonly emit: Emit;
   /** Has the last word on what an ending comes to; absent: that is for the job's limits alone. */
   readonly review?: Review;
+  /** What modules of jobs are asked by whose the messages of queues elsewhere are; absent: none is. */
+  readonly routes?: MessageRoutes;
 }
 
 /** Kernel locks (flock(2)): held as long as the process lives, whatever the clock does, freed by any death. */

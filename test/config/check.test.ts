@@ -16,6 +16,7 @@ const configurationOf = (one: Definition): Configuration => ({
     connectTimeoutMs: 60_000,
     containment: "auto",
     endOutliving: false,
+    routeTimeoutMs: 5000,
   },
   queues: new Map(),
   jobsFile: null,

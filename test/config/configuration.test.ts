@@ -38,6 +38,7 @@ describe("which file is read", () => {
         connectTimeoutMs: 60_000,
         containment: "auto",
         endOutliving: false,
+        routeTimeoutMs: 5000,
       },
       queues: new Map(),
       jobsFile: null,
@@ -220,7 +221,8 @@ describe("what it says", () => {
       stop_budget = "20s"
       connect_timeout = 0
       containment = "marks"
-      end_outliving = true`);
+      end_outliving = true
+      route_timeout = "2s"`);
     expect(store).toEqual({ path: "/var/lib/reeve", durability: "normal" });
     expect(worker).toEqual({
       concurrency: 3,
@@ -229,6 +231,7 @@ describe("what it says", () => {
       connectTimeoutMs: 0,
       containment: "marks",
       endOutliving: true,
+      routeTimeoutMs: 2000,
     });
   });
 

@@ -155,6 +155,7 @@ test.each([
     const arrived = messages.map((message) => ({
       message,
       body: { kind: "body", content: { kind: "inline", bytes: Buffer.from(message.body) } } as const,
+      routed: null,
       leasedUntil: message.receivedAt + 60_000,
     }));
     const { run, notRun } = await store.write(() =>

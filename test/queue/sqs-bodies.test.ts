@@ -278,7 +278,8 @@ describe("a message whose body is a file", () => {
     const intake = new SqsIntake(settings, policy, { ...around, newId: () => crypto.randomUUID() });
     await sqs.send(queue, pointerTo("a"));
     const message = only(await receiveAll(connection, 1));
-    const arrived = { message, body: { kind: "body", content: file }, leasedUntil: Number.POSITIVE_INFINITY } as const;
+    const body = { kind: "body", content: file } as const;
+    const arrived = { message, body, routed: null, leasedUntil: Number.POSITIVE_INFINITY };
     return store.write(() => intake.take([arrived], { max: 1, idle: true, without: [] }, ({ job }) => job));
   }
 
