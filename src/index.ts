@@ -2,6 +2,7 @@
 export { EXIT, ReeveError, type ExitCode } from "./errors.ts";
 export { defineJob, file, Reject, Release, type ResultFile } from "./functions/api.ts";
 export type {
+  Argument,
   Context,
   ExitContext,
   Job,
@@ -14,6 +15,9 @@ export type {
   ParameterType,
   ResourceOptions,
   ResultValue,
+  Route,
+  RoutedTo,
+  RouteResult,
   Size,
   Values,
 } from "./functions/api.ts";

@@ -8,6 +8,7 @@ import { register } from "./registry.ts";
 import type { Context, ExitContext } from "./context.ts";
 
 export type { Context, ExitContext, LogLevel, Message, ResultValue } from "./context.ts";
+export type { Argument, Route, RoutedTo, RouteResult } from "./route-types.ts";
 export type { Duration, JobOptions, ResourceOptions, Size } from "./options.ts";
 export type { Parameter, Parameters, ParameterType, Values } from "./parameter-types.ts";
 
@@ -41,12 +42,12 @@ export function defineJob<const Params extends Parameters = Record<never, never>
   return job;
 }
 
-/** Thrown or returned by `run`: never run this job again. Its message is a dead letter, with the reason. */
+/** Thrown or returned by `run` or `route`: never run this job again. Its message is a dead letter, with the reason. */
 export class Reject extends Error {
   override readonly name = "Reject";
 }
 
-/** Thrown or returned by `run`: not now. The job is put back, which is no failure. */
+/** Thrown or returned by `run` or `route`: not now. The job, or message, is put back, which is no failure. */
 export class Release extends Error {
   override readonly name = "Release";
   /** After which it is due again. */

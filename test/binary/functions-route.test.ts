@@ -28,7 +28,7 @@ const FORMS_OF_ANSWERS: Readonly<Record<string, { readonly gives: string; readon
   listAndNamed: { gives: '{ job: resize, args: ["e"], params: { width: 8 } }', gets: { image: "e", width: "8" } },
   tags: { gives: '{ job: resize, params: { image: "f", tags: ["x", "y"] } }', gets: { image: "f", tags: ["x", "y"] } },
   later: {
-    gives: 'new Promise((resolve) => setTimeout(resolve, 10, { job: resize, params: { image: "g" } }))',
+    gives: 'after(10, { job: resize, params: { image: "g" } })',
     gets: { image: "g" },
   },
   facts: {
@@ -76,6 +76,7 @@ const REJECTED: Readonly<Record<string, { readonly gives: string; readonly becau
 const JOBS = (cases: string, more = "") => `
 import { defineJob, Reject, Release } from "reeve";
 import { appendFileSync, existsSync, writeSync } from "node:fs";
+import { setTimeout as after } from "node:timers/promises";
 export const resize = defineJob({
   params: {
     image: "string",
@@ -191,12 +192,12 @@ forEachForm("a module's route", (form: Form) => {
     const good = "{ job: resize, params: message.body }";
     const bad = {
       throws: 'throw new TypeError("no kind")',
-      rejectsLater: 'return new Promise((_, reject) => setTimeout(reject, 5, new Error("later")))',
+      rejectsLater: 'return after(5).then(() => { throw new Error("later"); })',
       exits: "process.exit(3)",
       dies: 'process.kill(process.pid, "SIGKILL"); for (;;);',
       loops: "for (;;);",
       waits: "return new Promise(() => {})",
-      throwsOutside: 'setTimeout(() => { throw new Error("outside"); }, 1); return new Promise(() => {})',
+      throwsOutside: 'process.nextTick(() => { throw new Error("outside"); }); return new Promise(() => {})',
       releases: "return new Release(7200, 'not before noon')",
       noKey: "return { job: resize, parms: {} }",
       noJob: "return { params: { image: 'a' } }",
@@ -282,7 +283,7 @@ forEachForm("a module's route", (form: Form) => {
     await using place = await SqsPlace.open(form, sqs);
     const [queue, dead] = await sqs.createPair(SHORT_POLLS, 10);
     const long = `export const long = defineJob({ grace: "100ms",
-      async run() { for (; !existsSync("go"); ) await new Promise((resolve) => setTimeout(resolve, 50)); },
+      async run() { for (; !existsSync("go"); ) await after(50); },
     });`;
     place.write(
       "jobs.ts",

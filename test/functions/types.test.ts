@@ -22,7 +22,7 @@ const SAME: readonly true[] = [
   true satisfies Same<Values<{ a: "file" }>, { readonly a: string }>,
 ];
 
-const RIGHT = `import { defineJob, file, Reject, Release } from "reeve";
+const RIGHT = `import { defineJob, file, Reject, Release, type ExitContext, type Route } from "reeve";
 export const resize = defineJob({
   params: { image: "string", width: { type: "integer", default: 800 }, title: {} },
   timeout: "10m",
@@ -39,6 +39,13 @@ export const resize = defineJob({
   },
 });
 export const nothing = defineJob({ run() {} });
+export const sweep = ({ cause, params }: ExitContext<unknown>) => console.log(cause, params);
+export const route: Route = async ({ attributes, body, receiveCount }) => {
+  if (attributes["kind"] === "resize") return { job: resize, params: { image: body, width: 1 }, onExit: sweep };
+  if (attributes["kind"] === "list") return { job: "other", args: [body, receiveCount, ["a", "b"]], onExit: resize };
+  if (attributes["kind"] === "bad") return new Reject("bad");
+  return body === "" ? nothing : undefined;
+};
 `;
 
 /** Each with the line after it, which is an error. */
@@ -49,6 +56,9 @@ const WRONG: readonly string[] = [
   'defineJob({ params: { width: "intger" }, run() {} });',
   "defineJob({ maxAtempts: 3, run() {} });",
   "defineJob({ params: {} });",
+  "export const one: Route = () => ({ job: resize, parms: {} });",
+  "export const two: Route = () => ({ job: resize, params: { image: { a: 1 } } });",
+  "export const three: Route = (message) => message.attribute;",
   "defineJob({ run: ({ progress }) => progress(0.5, 7) });",
   'defineJob({ params: { width: "integer" }, run() {}, onExit: ({ params }) => params.wdth });',
 ];
@@ -78,7 +88,7 @@ test("what a job's functions get has the types of its definition", () => {
 });
 
 test("a wrong name or type is an error of the type checker, where it stands", () => {
-  const errors = check("wrong.ts", ['import { defineJob } from "reeve";', ...WRONG].join("\n"));
+  const errors = check("wrong.ts", ['import { defineJob, type Route } from "reeve";', ...WRONG].join("\n"));
   const lines = new Set(errors.flatMap((error) => /^wrong\.ts\((\d+),/.exec(error)?.[1] ?? []).map(Number));
   expect([...lines].toSorted((one, other) => one - other)).toEqual(WRONG.map((_, index) => index + 2));
 });
