@@ -81,11 +81,12 @@ const STATEMENTS: Partial<Record<Mutation, readonly (readonly [string, string])[
   "a stop counts as a failure": [["failures = failures + ?9", "failures = failures + (?9 OR ?6 = 'release')"]],
 };
 
+/** As the store's own code has them: see `StoreDatabase.statement`. */
+const own = (sql: string): string => sql.replaceAll("+?", "?");
+
 export function rewriting(mutation: Mutation | null): (sql: string) => string {
   if (mutation === "a commit is told that never was") return (sql) => (sql === "COMMIT" ? "ROLLBACK" : sql);
   const replacements = (mutation && STATEMENTS[mutation]) ?? [];
-  // As the store's own code has them: see `StoreDatabase.statement`.
-  const own = (sql: string): string => sql.replaceAll("+?", "?");
   return (sql) => replacements.reduce((changed, [from, to]) => changed.replace(from, to), own(sql));
 }
 
