@@ -23,8 +23,8 @@ export interface KnownJobs {
   readonly modules: readonly FunctionModule[];
 }
 
-/** The entry of such processes: TypeScript, or what was made of it. */
-const CHILD = fileURLToPath(new URL(`../child${extname(import.meta.url)}`, import.meta.url));
+/** The entry of processes that load modules: TypeScript, or what was made of it. */
+export const CHILD = fileURLToPath(new URL(`../child${extname(import.meta.url)}`, import.meta.url));
 
 /**
  * All definitions by name. Modules are loaded by processes of their own, never by this one.

@@ -1,6 +1,7 @@
 import { systemClock } from "../clock.ts";
 import type { Definition } from "../config/definition.ts";
 import { leaseProblem } from "../config/lease.ts";
+import type { MessageRoutes } from "../config/message-route.ts";
 import type { GivenParameter } from "../config/parameters.ts";
 import type { SqsQueueDefinition } from "../config/queue-definition.ts";
 import { Router } from "../config/routing.ts";
@@ -21,6 +22,8 @@ export interface QueueUser extends Pick<WorkerSettings, "id" | "definitions" | "
   /** Parameters that every message is given, beside its own. */
   readonly extra: readonly GivenParameter[];
   readonly emit: Emit;
+  /** What modules are asked by whose a message is; undefined: none is. */
+  readonly routes: MessageRoutes | undefined;
 }
 
 /** The queues of a worker, which closes them; the store's own where none is named. What SQS needs is loaded for SQS. */
@@ -32,7 +35,7 @@ export function openQueues(queues: readonly WorkQueue[], user: QueueUser): Promi
   return Promise.all([...own, ...elsewhere.map((queue) => openSqs(queue, user))]);
 }
 
-async function openSqs(queue: SqsQueue, { id, emit, extra, ...user }: QueueUser): Promise<Queue> {
+async function openSqs(queue: SqsQueue, { id, emit, extra, routes, ...user }: QueueUser): Promise<Queue> {
   const definition = await settingsOf(queue);
   const { definitions, store, environment } = user;
   refuseShortLeases(definition, definitions);
@@ -43,11 +46,12 @@ async function openSqs(queue: SqsQueue, { id, emit, extra, ...user }: QueueUser)
     random: Math.random,
     environment,
     store,
-    router: new Router({ definitions, commandLine: null, job: definition.job, extra }),
+    router: new Router({ definitions, commandLine: null, job: definition.job, extra, asked: routes?.names ?? [] }),
     definitions,
     worker: id,
     newId,
     warn: (what) => emit({ type: "warning", what }),
+    ...(routes && { routes }),
   });
 }
 

@@ -23,6 +23,8 @@ export interface WorkerOptions extends GivenDefinitions {
   readonly concurrency?: number | undefined;
   /** What it is called in errors and in the store: letters, digits, `-` and `.`; the host's name. */
   readonly name?: string | undefined;
+  /** What the `route` of a module may take for one message; 5 s. */
+  readonly routeTimeout?: Duration | undefined;
   /** Within so much time a stop has ended everything; 25 s. */
   readonly stopBudget?: Duration | undefined;
   /** Between looks for dead workers and for what is to be destroyed; 5 s. */

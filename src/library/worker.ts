@@ -158,7 +158,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #workTo(goal: Goal): Promise<WorkerEnd> {
-    const inner = await this.#workshop.make(goal);
+    const { worker: inner, close } = await this.#workshop.make(goal);
     this.#inner = inner;
     // Asked meanwhile.
     if (this.#isExiting) inner.stop("its program asked for it");
@@ -166,6 +166,8 @@ export class Worker implements AsyncDisposable {
       return await inner.work();
     } catch (error) {
       throw new WorkerFailed(this.name, this.#workshop.explained(error));
+    } finally {
+      close();
     }
   }
 }

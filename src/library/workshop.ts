@@ -17,10 +17,20 @@ import { sharedBy } from "./job-store.ts";
 import { openQueues } from "./open-queues.ts";
 import { explained, openStore, type Environment } from "./opening.ts";
 import { milliseconds, parametersOf } from "./request.ts";
+import { openRoutes } from "./routes.ts";
 import { VERSION } from "./version.ts";
 import type { Decide, WorkerOptions, WorkQueue } from "./worker-options.ts";
 
 const NAME = /^[A-Za-z0-9.-]{1,60}$/;
+
+const ROUTE_TIMEOUT_MS = 5000;
+
+/** A worker that was made for one time. */
+export interface Made {
+  readonly worker: InnerWorker;
+  /** When it has ended. */
+  readonly close: () => void;
+}
 
 /** Makes workers of what the library's user says of them: one for each time that it is to work. */
 export class Workshop {
@@ -86,23 +96,34 @@ export class Workshop {
   }
 
   /** @throws ReeveError for a setting that is wrong, or a store that cannot be opened */
-  async make(goal: Goal): Promise<InnerWorker> {
+  async make(goal: Goal): Promise<Made> {
     const { containment, decide } = this.#options;
     // Who made this process may have children of his own, which are no orphans of jobs.
-    this.#processes ??= new ProcessManager(runtime, systemClock, containment, undefined, false);
+    const processes = (this.#processes ??= new ProcessManager(runtime, systemClock, containment, undefined, false));
     const settings = await this.#settings(goal);
+    const routes = await this.#openRoutes(settings, processes);
     const { params = {} } = this.#options;
-    const around = { ...settings, store: this.store, extra: parametersOf(params), emit: this.#emit };
-    return new InnerWorker(settings, {
+    const around = { ...settings, store: this.store, extra: parametersOf(params), emit: this.#emit, routes };
+    const worker = new InnerWorker(settings, {
       clock: systemClock,
       random: Math.random,
       store: this.store,
       queues: await openQueues(this.#queues, around),
-      processes: this.#processes,
+      processes,
       locks: new KernelLocks(runtime.libc()),
       emit: this.#emit,
       ...(decide && { review: reviewOf(decide) }),
+      ...(routes && { routes }),
     });
+    return { worker, close: () => routes?.close() };
+  }
+
+  async #openRoutes({ definitions, environment }: WorkerSettings, processes: ProcessManager) {
+    const isAsked = this.#queues.some(({ kind }) => kind === "sqs");
+    const { modules } = await this.#jobs();
+    const limitMs = milliseconds("routeTimeout", this.#options.routeTimeout) ?? ROUTE_TIMEOUT_MS;
+    const options = { modules, definitions, environment, limitMs, processes, emit: this.#emit };
+    return isAsked ? openRoutes(options) : undefined;
   }
 
   async #settings(goal: Goal): Promise<WorkerSettings> {

@@ -185,6 +185,14 @@ describe.each(HOSTS.map((host) => [host.name, host] as const))("a program on %s"
     ]);
   });
 
+  test("has messages routed by a module", async () => {
+    const url = `${server.proxy.origin}/000000000000/${await server.createQueue()}`;
+    expect(await run(host, "routing.ts", url)).toEqual([
+      { isSame: true, definition: "shout", result: "SOME TEXT" },
+      { isSame: true, definition: "whisper", result: "some text" },
+    ]);
+  });
+
   test("works on an SQS queue", async () => {
     const [name, dead] = await server.createPair({}, 2);
     const url = `${server.proxy.origin}/000000000000/${name}`;
