@@ -189,6 +189,8 @@ export interface Definition {
     readonly name: string;
     /** The argv that cleans up after it, when the name of the export that does so is added. */
     readonly exit: readonly string[];
+    /** Processes that have loaded the module and wait for jobs. */
+    readonly warm: number;
   };
 }
 

@@ -67,3 +67,9 @@ function nextRow(from: string, to: string, row: number, last: number[], beforeLa
 }
 
 const at = (row: number[], column: number): number => row[column] ?? Infinity;
+
+/** The last line of what a program wrote, as the end of a sentence; empty if it wrote nothing. */
+export function lastWords(output: string): string {
+  const last = output.trim().split("\n").at(-1) ?? "";
+  return last === "" ? "" : `, and wrote last: ${shown(last)}`;
+}

@@ -3,10 +3,13 @@ import { loadModule } from "./load.ts";
 import { assignmentIn } from "./assignment.ts";
 import { Channel, writeLine } from "./channel.ts";
 import { FUNCTION_VARIABLE } from "../config/function-variable.ts";
+import { SPARE_VARIABLE } from "../process/spare-order.ts";
 import { definedJobs } from "./registry.ts";
 import { path } from "./builtins.ts";
 import { Work, type WayOut } from "./work.ts";
 import type { FunctionTask } from "./verb.ts";
+
+type Exports = Awaited<ReturnType<ImportModule>>;
 
 const DESCRIPTION = 3;
 
@@ -55,13 +58,20 @@ async function serveJob(
   { file, name, handler }: Named,
   importModule: ImportModule,
 ): Promise<WayOut> {
+  let loaded: Promise<Exports> | undefined;
+  const load = (): Promise<Exports> => (loaded ??= loadAgain(file, importModule));
+  if (process.env[SPARE_VARIABLE] !== undefined) {
+    const { waitForJob } = await import("./waiting.ts");
+    const code = await waitForJob(load);
+    if (code !== null) return { code };
+  }
   const assignment = assignmentIn(process.env);
   // What it starts itself need not see it.
   delete process.env[FUNCTION_VARIABLE];
   const channel = new Channel();
   const work = new Work(assignment, channel, file);
   return work.perform(task, async () => {
-    const exports = await loadAgain(file, importModule);
+    const exports = await load();
     const job = definedJobs().get(exports[name]);
     if (job && handler === undefined) return job.source;
     if (job && handler !== undefined) return { ...job.source, onExit: await exitHandler(exports[handler]) };

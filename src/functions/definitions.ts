@@ -49,15 +49,30 @@ export async function definitionsOf(description: Description, around: Around): P
     ...job,
     name,
     cwd: resolve(dirname(file), cwd),
-    function: { file, name, exit: argvOf("exit", name, around) },
+    function: { file, name, exit: argvOf("exit", name, around), warm: warmOf(jobs, name) },
   }));
   return { file, definitions, hasRoute };
 }
 
+/** More would take more memory than any module takes time. */
+const MOST_WARM = 64;
+
+/** Only functions have it. It has been checked. */
+function warmOf(jobs: readonly DescribedJob[], name: string): number {
+  const warm = jobs.find((job) => job.name === name)?.table["warm"];
+  return typeof warm === "number" ? warm : 0;
+}
+
+function warmProblems({ warm = 0 }: DescribedJob["table"]): string[] {
+  const isNumber = typeof warm === "number" && Number.isInteger(warm) && warm >= 0 && warm <= MOST_WARM;
+  return isNumber ? [] : [`warm must be a whole number from 0 to ${MOST_WARM}`];
+}
+
 /** As `[jobs.NAME]` would say it. */
 function tableOf({ name, table, hasExit }: DescribedJob, around: Around): Record<string, unknown> {
+  const { warm: _warm, ...keys } = table;
   return {
-    ...table,
+    ...keys,
     command: commandOf("run", name, around),
     ...(hasExit && { exit_handler: commandOf("exit", name, around) }),
     reject: withCode(table["reject"], REJECT_CODE),
@@ -87,6 +102,7 @@ function ownProblems({ name, table, problems, place }: DescribedJob, around: Aro
   const holder = around.taken.get(name);
   return [
     ...problems,
+    ...warmProblems(table),
     ...["command", "exit_handler"]
       .filter((key) => Object.hasOwn(table, key))
       .map((key) => `${keyName(key)} is for commands`),

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
-import { shown } from "../config/wording.ts";
+import { lastWords } from "../config/wording.ts";
 import { configurationError } from "../errors.ts";
 import { ask, type Answer } from "../process/asking.ts";
 import { foregroundEnvironment, type Environment } from "../process/environment.ts";
@@ -66,9 +66,4 @@ function silence(exit: Answer["exit"]): string {
   if (exit === null) return `it was not loaded within ${DESCRIBE_WITHIN_MS / 1000}s: something in it does not end`;
   const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
   return `its process ended while it was loaded (${how})`;
-}
-
-function lastWords(output: string): string {
-  const last = output.trim().split("\n").at(-1) ?? "";
-  return last === "" ? "" : `, and wrote last: ${shown(last)}`;
 }

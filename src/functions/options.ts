@@ -39,6 +39,8 @@ export interface JobOptions {
   readonly keepDescendants?: boolean;
   readonly isolate?: Isolation;
   readonly outlive?: boolean;
+  /** Processes that each worker keeps ready, with the module loaded; each runs one job only (0). */
+  readonly warm?: number;
   readonly limits?: ResourceOptions;
   /** Variables, with placeholders as in `reeve.toml`. */
   readonly env?: Readonly<Record<string, string>>;

@@ -58,3 +58,17 @@ function copyRange(from: number, target: number, start: number, end: number): vo
     at += writeSync(target, buffer, 0, read, at);
   }
 }
+
+/** The end of a file, of so many bytes at most. */
+export function tailOf(path: string, length: number): string {
+  return withSpare(() => {
+    const descriptor = openSync(path, "r");
+    try {
+      const bytes = new Uint8Array(length);
+      const start = Math.max(0, fstatSync(descriptor).size - length);
+      return new TextDecoder().decode(bytes.subarray(0, readSync(descriptor, bytes, 0, length, start)));
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}

@@ -9,10 +9,21 @@ import { Isolation } from "./isolation.ts";
 import { Orphans } from "./orphans.ts";
 import { MemoryWatch } from "./out-of-memory.ts";
 import { OutlivingSlot } from "./outliving-slot.ts";
-import type { DeadAttempt, Launch, Processes, Remains, RunningTree, Slot, StopOrder, TreeName } from "./port.ts";
+import type {
+  DeadAttempt,
+  Launch,
+  Processes,
+  Remains,
+  RunningTree,
+  Slot,
+  StopOrder,
+  TreeName,
+  WarmSlot,
+} from "./port.ts";
 import { recoverAttempt } from "./recovery.ts";
 import { ignoredSignals } from "./stop-signals.ts";
 import { FileSlot, type OwnStreams, type Supervision } from "./supervisor.ts";
+import { FileWarmSlot } from "./warm-slot.ts";
 import { terminate } from "./terminate.ts";
 import { signalAll } from "./tree.ts";
 
@@ -60,6 +71,12 @@ export class ProcessManager implements Processes {
 
   openSlot(directory: string): Slot {
     return this.#tracking(new FileSlot(directory, this.#supervision));
+  }
+
+  warmSlot(directory: string): WarmSlot | null {
+    if (!this.#supervision.runtime.tellsImports) return null;
+    const slot = new FileWarmSlot(directory, this.#supervision);
+    return { ...this.#tracking(slot), prepare: (launch) => slot.prepare(launch) };
   }
 
   outlivingSlot(directory: string): Slot {

@@ -22,6 +22,8 @@ export interface Launch extends TreeName {
   readonly limits: Limits;
   /** The directory that is kept for the job when something is in it. */
   readonly jobDirectory: string;
+  /** It is started before there is a job for it, of which a pipe tells it that is its standard input. */
+  readonly waits?: true;
 }
 
 /** How a main process ended, and what else the system knows of it. */
@@ -127,6 +129,31 @@ export interface Slot {
   close(): void;
 }
 
+/** A place in which a process may wait for a job. */
+export interface WarmSlot extends Slot {
+  /**
+   * Starts one for jobs that are launched alike but for their environment and body: the next `start` is for such a job,
+   * and gives it this process.
+   *
+   * @throws SpawnFailed when there is no process.
+   */
+  prepare(launch: Omit<Launch, keyof TreeName | "body" | "jobDirectory">): Spare;
+}
+
+/** A process that waits for a job. */
+export interface Spare {
+  readonly exited: Promise<TreeExit>;
+  /** It has not been given to a job. */
+  readonly isWaiting: boolean;
+  hasEnded(): boolean;
+  /** The files that it has loaded; null: it is not ready. */
+  loaded(): readonly string[] | null;
+  /** The end of what it wrote. */
+  output(): string;
+  /** Kept when nothing of it is left. */
+  end(): Promise<void>;
+}
+
 /** What is left of an attempt whose worker is dead. */
 export type Remains =
   /** How it ended nobody knows. */
@@ -151,6 +178,8 @@ export interface DeadAttempt extends TreeName {
 /** What the worker needs of the system's processes. */
 export interface Processes {
   openSlot(directory: string): Slot;
+  /** Null: nothing can wait for a job here. */
+  warmSlot(directory: string): WarmSlot | null;
   /**
    * The place of one attempt that is to go on when its worker ends. The directory is made at the start; `close` removes
    * it.

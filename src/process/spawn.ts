@@ -47,7 +47,8 @@ export function spawn(
   try {
     const own = launch.role === "job" ? supervision.own : null;
     const withoutBody = own?.stdin ? 0 : supervision.devNull;
-    const stdin = launch.body === null ? withoutBody : keep(files.openBody(launch.body));
+    const given = launch.body === null ? withoutBody : keep(files.openBody(launch.body));
+    const stdin = launch.waits ? "pipe" : given;
     const [stdout, stderr] = own?.output ? [1, 2] : openOutput(launch, files, keep);
     const control = keep(files.openLocked("control"));
     return spawnWith(launch, place, supervision, [stdin, stdout, stderr, control], onExit);
@@ -70,7 +71,7 @@ function spawnWith(
   launch: Launch,
   place: StartPlace,
   supervision: Supervision,
-  descriptors: readonly [number, number, number, number],
+  descriptors: SpawnOptions["descriptors"],
   onExit: (exit: Exit) => void,
 ): MainProcess {
   const { files, enforcement } = place;
@@ -89,7 +90,7 @@ function spawnWith(
   const child = supervision.inheritance.during(() => spawnIn(place, launch, argv, supervision, options));
   const { pid } = child;
   if (pid === undefined) throw explainSpawn(launch, missingProgram(launch));
-  return { pid, group: child.group, unref: () => child.unref() };
+  return { ...child, pid };
 }
 
 /** Where nothing can be started in a group after all, since a sandbox forbids clone3(2), it is started without. */

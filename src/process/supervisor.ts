@@ -58,7 +58,7 @@ export interface OwnStreams {
 /** A slot on the file system, whose jobs are real processes. */
 export class FileSlot implements Slot {
   readonly directory: string;
-  readonly #files: SlotFiles;
+  readonly files: SlotFiles;
   readonly #confinement: Confinement;
   readonly #supervision: Supervision;
   /** What the attempt left has been taken in, or a part of it: a full disk may have been in the way. */
@@ -66,49 +66,49 @@ export class FileSlot implements Slot {
 
   constructor(directory: string, supervision: Supervision) {
     this.directory = directory;
-    this.#files = new SlotFiles(directory, supervision.runtime.libc());
+    this.files = new SlotFiles(directory, supervision.runtime.libc());
     this.#confinement = new Confinement(supervision);
     this.#supervision = supervision;
   }
 
-  start(launch: Launch): RunningTree {
+  start(launch: Launch): ProcessTree {
     return withFiles(this, () => {
       this.#again = false;
-      this.#files.begin(launch.limits, launch.role === "job" ? this.#supervision.own.seen : undefined);
+      this.files.begin(launch.limits, launch.role === "job" ? this.#supervision.own.seen : undefined);
       const init = ExitRecord.ofInit(this.directory, launch.limits);
-      const place = { files: this.#files, record: null, init, ...this.#confinement.begin(launch.limits) };
+      const place = { files: this.files, record: null, init, ...this.#confinement.begin(launch.limits) };
       const tree = new ProcessTree(launch, place, this.#supervision);
-      this.#files.keep(this.#supervision.clock, launch.limits);
+      this.files.keep(this.#supervision.clock, launch.limits);
       return tree;
     });
   }
 
   places(launch: Launch): Record<string, string> {
-    return placesOf(launch, this.#files);
+    return placesOf(launch, this.files);
   }
 
   listen(hear: (heard: Heard) => void): void {
-    this.#files.control().listen(this.#supervision.clock, hear);
+    this.files.control().listen(this.#supervision.clock, hear);
   }
 
   catchUp(): boolean {
-    return this.#files.control().catchUp();
+    return this.files.control().catchUp();
   }
 
   collect(launch: Launch): Takings {
     const again = this.#again;
     this.#again = true;
-    return this.#confinement.warned(this.#files.collect(launch, again));
+    return this.#confinement.warned(this.files.collect(launch, again));
   }
 
   close(): void {
     this.#confinement.close();
-    this.#files.close();
+    this.files.close();
   }
 }
 
 /** @throws SpawnFailed where there is no room for files, or no descriptor. */
-export function withFiles(slot: Pick<Slot, "close">, start: () => RunningTree): RunningTree {
+export function withFiles<T>(slot: Pick<Slot, "close">, start: () => T): T {
   try {
     return start();
   } catch (error) {
@@ -128,7 +128,7 @@ export class ProcessTree implements RunningTree {
   readonly pid: number;
   readonly exited: Promise<TreeExit>;
   readonly #files: SlotFiles;
-  readonly #launch: Launch;
+  #launch: Launch;
   readonly #main: MainProcess;
   readonly #control: TreeControl;
   readonly #record: ExitRecord | null;
@@ -176,6 +176,15 @@ export class ProcessTree implements RunningTree {
 
   remember(): void {
     this.#identify({ pid: this.pid, startTime: readStat(this.pid)?.startTime ?? 0 });
+  }
+
+  /** It has waited for this job, and is told so. */
+  become(launch: Launch, order: Uint8Array): void {
+    this.#launch = launch;
+    this.#marks = marksOf(launch, this.#files, this.#main.group);
+    this.remember();
+    forgetLook();
+    this.#main.feed(order);
   }
 
   #identify(leader: Leader): void {

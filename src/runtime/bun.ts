@@ -50,8 +50,17 @@ function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
     ...(account && { uid: account.user, gid: account.group }),
     onExit: (subprocess) => options.onExit(exitOf(subprocess)),
   });
-  return { pid: child.pid, unref: () => child.unref() };
+  return { pid: child.pid, unref: () => child.unref(), feed: (bytes) => feed(child, bytes) };
 }
+
+function feed({ stdin }: Bun.Subprocess, bytes: Uint8Array): void {
+  if (typeof stdin !== "object") return;
+  Promise.resolve(stdin.write(bytes)).catch(lost);
+  Promise.resolve(stdin.end()).catch(lost);
+}
+
+/** Who has ended reads nothing, and is told of as such. */
+const lost = (): void => {};
 
 function exitOf(child: Bun.Subprocess): Exit {
   // A real-time signal has no name: it comes as a number, which the type does not say.
@@ -159,6 +168,7 @@ export const runtime: Runtime = {
   self,
   // Nothing has to be said beforehand.
   selfImporting: (_name, _address, main) => (main === undefined ? self : [process.execPath, main]),
+  tellsImports: true,
   openDatabase,
   entersGroups: process.platform === "linux",
   spawn,

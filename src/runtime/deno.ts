@@ -116,7 +116,9 @@ function spawn(argv: readonly string[], options: SpawnOptions): SpawnedProcess {
   child.once("error", (failure) => tell({ code: null, signal: null, failure }));
   child.once("exit", (code, signal) => tell({ code, signal, failure: null }));
   if (child.pid !== undefined) untold.set(child.pid, () => tell({ code: null, signal: null, failure: null }));
-  return { pid: child.pid, unref: () => child.unref() };
+  // Who has ended reads nothing, and is told of as such.
+  child.stdin?.once("error", () => {});
+  return { pid: child.pid, unref: () => child.unref(), feed: (bytes) => void child.stdin?.end(bytes) };
 }
 
 /** Long enough for the end of an ordinary child to be told by itself. */
@@ -220,6 +222,7 @@ export const runtime: Runtime = {
   name: "deno",
   self: [process.execPath, "run", "-A", MAIN],
   selfImporting,
+  tellsImports: false,
   openDatabase,
   entersGroups: false,
   spawn,

@@ -1,5 +1,7 @@
 import type { ImportModule } from "./port.ts";
 
+const isDeno = "Deno" in globalThis;
+
 const onBun: ImportModule = async (file, name, served) => {
   Bun.plugin({
     name,
@@ -17,4 +19,24 @@ const onDeno: ImportModule = async (file) => {
 };
 
 /** As the runtime that this process runs on does it. One file for both, since each file costs a process at its start. */
-export const importModule: ImportModule = "Deno" in globalThis ? onDeno : onBun;
+export const importModule: ImportModule = isDeno ? onDeno : onBun;
+
+/** The files of all modules of somebody else's that this process has imported; null where the runtime does not tell. */
+export const importedFiles = async (): Promise<readonly string[] | null> => {
+  if (isDeno) return null;
+  const { createRequire } = await import("node:module");
+  return Object.keys(createRequire(import.meta.url).cache);
+};
+
+/** From here on what is started without an environment gets `process.env` as it is then; Bun gives what it began with. */
+export function passOnEnvironment(): void {
+  if (isDeno) return;
+  const { spawn, spawnSync } = Bun;
+  Object.assign(Bun, { spawn: withEnvironment(spawn), spawnSync: withEnvironment(spawnSync) });
+  Bun.$.env(process.env);
+}
+
+const withEnvironment = (start: (...words: never[]) => unknown) => (first: object, second?: object) =>
+  Reflect.apply(start, Bun, Array.isArray(first) ? [first, complete(second)] : [complete(first)]);
+
+const complete = (options: object = {}): object => ({ env: process.env, ...options });

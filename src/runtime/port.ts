@@ -13,6 +13,8 @@ export interface Runtime {
    * @param main the file of this program's entry, where another program has it as a package
    */
   selfImporting(name: string, address: string, main?: string): readonly string[];
+  /** Whether a process can tell what modules it has imported. */
+  readonly tellsImports: boolean;
   openDatabase(path: string, options: DatabaseOptions): Database;
   /** Whether `spawn` can start a program in a control group. */
   readonly entersGroups: boolean;
@@ -124,8 +126,8 @@ export interface ResourceUsage {
 export interface SpawnOptions {
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Open descriptors that become the child's 0, 1, 2 and 3. They stay open here. */
-  readonly descriptors: readonly [number, number, number, number];
+  /** Open descriptors that become the child's 0, 1, 2 and 3. They stay open here. A pipe is for {@link SpawnedProcess.feed}. */
+  readonly descriptors: readonly [stdin: number | "pipe", stdout: number, stderr: number, control: number];
   /** The open directory of a control group in which the child begins; only where {@link Runtime.entersGroups}. */
   readonly group?: number;
   /** As whom it runs, without any further groups; only for root. */
@@ -145,6 +147,8 @@ export interface SpawnedProcess {
   readonly pid: number | undefined;
   /** This process may end before it. */
   unref(): void;
+  /** Writes this to its standard input, which is a pipe, and closes that. What nobody reads is lost. */
+  feed(bytes: Uint8Array): void;
 }
 
 /** The calls that neither runtime offers. Each gives libc's own return value. */

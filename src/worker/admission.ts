@@ -12,8 +12,15 @@ export interface AdmissionContext {
   readonly planner: Planner;
 }
 
+/** Where a job may be run. */
+export interface Places {
+  readonly free: Slot;
+  /** Where a process waits for a job of a definition; null: nowhere. */
+  warm(definition: string | null): Slot | null;
+}
+
 /** Records the start of what a queue gave: within the transaction that makes it ours, and perhaps more than once. */
-export function admit(queue: Queue, message: Message, free: Slot, context: AdmissionContext): Started {
+export function admit(queue: Queue, message: Message, places: Places, context: AdmissionContext): Started {
   const { ports, worker, planner } = context;
   const { job, id: messageId, receiveCount } = message;
   const inputs = ports.store.jobs.inputs(job.seq);
@@ -21,7 +28,8 @@ export function admit(queue: Queue, message: Message, free: Slot, context: Admis
   // Without a worker nobody keeps a lease elsewhere.
   const outlives = planned.limits.outlive && foregroundOf(inputs) === null && queue.terms === null;
   const own = ports.store.location.outlivingAttempt(job.id, job.attempts);
-  const slot = outlives ? ports.processes.outlivingSlot(own) : free;
+  const warm = canBeWarm(planned, inputs) ? places.warm(job.definition) : null;
+  const slot = outlives ? ports.processes.outlivingSlot(own) : (warm ?? places.free);
   const at = ports.clock.now();
   ports.store.attempts.begin({ job, worker, directory: slot.directory, messageId, receiveCount, at });
   if (planned.kind === "plan") recordPlan(job, inputs, planned.plan, ports.store);
@@ -37,6 +45,10 @@ export function admit(queue: Queue, message: Message, free: Slot, context: Admis
     adopted: null,
   };
 }
+
+/** A body that is a file is to be its standard input, too, and not to be read by us; a command has limits of its own. */
+const canBeWarm = (planned: Planned, { body, context }: Inputs): boolean =>
+  planned.kind === "plan" && context.kind === "definition" && body?.kind !== "file";
 
 function planOf({ job, rejected }: Message, inputs: Inputs, planner: Planner): Planned {
   if (rejected === null) return planner.plan(job, inputs);

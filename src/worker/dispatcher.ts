@@ -1,49 +1,26 @@
 import type { JobCounts } from "../events.ts";
 import type { Slot } from "../process/port.ts";
-import type { Message, Queue, RemoteQueue, Request } from "../queue/port.ts";
+import type { Queue, RemoteQueue, Request } from "../queue/port.ts";
 import type { AttemptEnd, Job, Settlement } from "../store/job.ts";
 import { ActiveJob, type Started } from "./active-job.ts";
 import { admit } from "./admission.ts";
 import { adopt, type Outlived } from "./adoption.ts";
 import { Alone } from "./alone.ts";
+import type { DispatcherOptions } from "./dispatcher-options.ts";
 import { countedAs } from "./ending.ts";
 import { Pauses } from "./pauses.ts";
-import type { Leases } from "./leases.ts";
-import type { Planner } from "./plan.ts";
-import type { Ports } from "./ports.ts";
+import { Spares } from "./spares.ts";
 import { Steering } from "./steering.ts";
-import type { Stop } from "./stop.ts";
-import type { ExitHandlers } from "./exit-handlers.ts";
 import { run, type RunContext } from "./run.ts";
 import { ShortJobs } from "./short-jobs.ts";
 import type { Outcome } from "./supervise.ts";
-
-export interface DispatcherOptions {
-  readonly ports: Ports;
-  readonly worker: string;
-  readonly planner: Planner;
-  readonly slots: readonly Slot[];
-  /** Jobs that may be started in all; null: no limit. */
-  readonly maxJobs: number | null;
-  readonly stays: boolean;
-  /** A slot that cannot be used again is replaced. */
-  readonly newSlot: () => Slot;
-  /** There may be something to claim. */
-  readonly poke: () => void;
-  /** Something ended that the worker's loop may wait for. */
-  readonly wake: () => void;
-  readonly stop: Stop;
-  readonly exitHandlers: ExitHandlers;
-  readonly leases: Leases;
-  /** The end of the worker is the end of all its jobs, also of those that would outlive it. */
-  readonly endsOutliving: boolean;
-}
 
 /** Keeps the slots busy: claims what there are free slots for, and runs it. */
 export class Dispatcher {
   readonly steering: Steering;
   readonly counts: JobCounts = { completed: 0, failed: 0, putBack: 0 };
   readonly shortJobs: ShortJobs;
+  readonly spares: Spares;
   readonly #options: DispatcherOptions;
   readonly #context: RunContext;
   readonly #pauses: Pauses;
@@ -59,6 +36,8 @@ export class Dispatcher {
     this.steering = new Steering(this.#active, options);
     this.shortJobs = new ShortJobs(this.#active, options.ports.clock);
     this.#free = [...options.slots];
+    this.spares = new Spares(options);
+    this.spares.begin(() => !this.takesNoMore);
     this.#pauses = new Pauses(options.ports, options.poke);
     this.#alone = new Alone(this.#active);
     this.#context = {
@@ -107,9 +86,10 @@ export class Dispatcher {
   async topUp(queue: Queue): Promise<boolean> {
     let any = false;
     while (this.room > 0) {
-      const started = await queue.receive(
+      const started = await this.#receive(
+        queue,
         () => this.#request(this.room),
-        (message, index) => this.#admit(queue, message, this.#free[index]),
+        (index) => this.#free[index],
       );
       if (started.length === 0) return any;
       any = true;
@@ -127,10 +107,8 @@ export class Dispatcher {
     this.#reserved += slots.length;
     let started: readonly Started[] = [];
     try {
-      started = await queue.receive(
-        () => ({ ...this.#request(this.#mayTake ? slots.length : 0), waitSeconds }),
-        (message, index) => this.#admit(queue, message, slots[index]),
-      );
+      const request = () => ({ ...this.#request(this.#mayTake ? slots.length : 0), waitSeconds });
+      started = await this.#receive(queue, request, (index) => slots[index]);
     } finally {
       const taken = new Set(started.map(({ slot }) => slot));
       this.#free = [...this.#free, ...slots.filter((slot) => !taken.has(slot))];
@@ -161,10 +139,25 @@ export class Dispatcher {
     return { max, idle: this.#active.size === 0, without: this.#pauses.definitions };
   }
 
-  /** Within the transaction of the claim, and perhaps more than once. */
-  #admit(queue: Queue, message: Message, slot: Slot | undefined): Started {
-    if (!slot) throw new Error("the queue gave more than was asked for");
-    return admit(queue, message, slot, this.#options);
+  /** What comes is admitted within the transaction of the claim, and perhaps more than once. */
+  async #receive(
+    queue: Queue,
+    request: () => Request,
+    slotAt: (index: number) => Slot | undefined,
+  ): Promise<readonly Started[]> {
+    const picks = this.spares.picks();
+    let started: readonly Started[] = [];
+    try {
+      started = await queue.receive(request, (message, index) => {
+        const free = slotAt(index);
+        if (!free) throw new Error("the queue gave more than was asked for");
+        const warm = (definition: string | null) => picks.at(index, definition);
+        return admit(queue, message, { free, warm }, this.#options);
+      });
+      return started;
+    } finally {
+      picks.settle(new Set(started.map(({ slot }) => slot)));
+    }
   }
 
   #startAll(started: readonly Started[]): void {
@@ -222,7 +215,8 @@ export class Dispatcher {
     this.shortJobs.ended(active);
     this.#alone.look();
     const isInUse = outcome.left !== null || outcome.isLeft;
-    if (!started.outlives) this.#free = [...this.#free, isInUse ? this.#options.newSlot() : started.slot];
+    if (!this.spares.takeBack(started.slot, isInUse) && !started.outlives)
+      this.#free = [...this.#free, isInUse ? this.#options.newSlot() : started.slot];
     this.#pauses.ended(started.job.definition, outcome.ending, this.#options.stays);
     this.#options.poke();
   }
@@ -234,6 +228,12 @@ export class Dispatcher {
     const ranMs = end.ranMs ?? Math.max(0, end.endedAt - startedAt);
     this.#options.ports.emit({ type: "job ended", job: job.id, attempt: job.attempts, end, settlement, ranMs });
     this.#options.wake();
+  }
+
+  /** Ends what runs, and what waits for jobs. */
+  stopAll(): void {
+    this.steering.stopAll();
+    this.spares.end().catch(this.#options.stop.fault);
   }
 
   /** What goes on without this worker is none of its business any more. Gives how many these are. */

@@ -17,6 +17,8 @@ export interface Plan {
   readonly exitHandler: readonly string[] | null;
 }
 
+export type Ahead = Pick<Plan, "argv" | "cwd" | "environment"> & { readonly limits: Limits };
+
 export type Planned =
   | { readonly kind: "plan"; readonly plan: Plan; readonly limits: Limits }
   /** This job can never be run as it is. */
@@ -51,6 +53,16 @@ export class Planner {
     const prepared = this.#prepare(job.definition ?? "");
     if (!prepared) return { kind: "undefined", definition: job.definition ?? "", limits: DEFAULT_LIMITS };
     return expand(prepared, inputs);
+  }
+
+  /** What can be started for a job of this definition before there is one; its environment lacks what only jobs have. */
+  ahead(name: string): Ahead | null {
+    const prepared = this.#prepare(name);
+    if (!prepared) return null;
+    const { definition, template } = prepared;
+    const nothing = { parameters: new Map(), body: null, attributes: {} };
+    const environment = definitionEnvironment(this.#environment, definition.passEnvironment, {});
+    return { argv: expandTemplate(template, nothing), cwd: definition.cwd, environment, limits: definition.limits };
   }
 
   /** The limits that hold for a job, also where this worker does not know its definition. */

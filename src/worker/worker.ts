@@ -75,8 +75,7 @@ export class Worker {
   async work(): Promise<WorkerEnd> {
     const lock = await this.#begin();
     try {
-      const dispatcher = this.#makeDispatcher();
-      this.#dispatcher = dispatcher;
+      const dispatcher = (this.#dispatcher = this.#makeDispatcher());
       const unwatch = this.#watch();
       this.#maintenance.start();
       const intake = (this.#intake = this.#makeIntake(dispatcher));
@@ -144,7 +143,7 @@ export class Worker {
 
   #steer(dispatcher: Dispatcher): void {
     if (this.#maySteer) this.#look(dispatcher);
-    if (this.#stop.isAsked) dispatcher.steering.stopAll();
+    if (this.#stop.isAsked) dispatcher.stopAll();
     if (this.#stop.faulted || this.#stop.isShort) dispatcher.killAll();
   }
 
@@ -217,6 +216,8 @@ export class Worker {
       worker: this.#settings.id,
       planner: this.#planner,
       slots: this.#slots.all,
+      definitions: this.#settings.foreground ? new Map() : this.#settings.definitions,
+      newWarmSlot: () => this.#slots.addWarm(),
       maxJobs: this.#settings.goal.maxJobs,
       stays: stays(this.#settings.goal),
       newSlot: () => this.#slots.add(),
@@ -235,7 +236,7 @@ export class Worker {
     const { id } = this.#settings;
     const left = dispatcher.letGo();
     await this.#until(() => dispatcher.running === left);
-    await this.#inTime(intake.close());
+    await this.#inTime(Promise.all([intake.close(), dispatcher.spares.end()]));
     if (!this.#stop.faulted && dispatcher.running === left) {
       if (left === 0) await processes.sweep();
       // This waits behind the ends of the jobs, on a full disk for long.

@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { findGroups } from "../../src/process/containment.ts";
-import type { Runtime } from "../../src/runtime/port.ts";
-import { run, spawnFailure, start, startStopped } from "../support/children.ts";
+import type { Exit, Runtime } from "../../src/runtime/port.ts";
+import { PATH, run, spawnFailure, start, startStopped } from "../support/children.ts";
 import { eventually, within } from "../support/eventually.ts";
 import { writeNoop } from "../support/noop.ts";
 import { descriptorsOf, endAll, filesOf, idsOf, procText, stateOf, statusOf } from "../support/processes.ts";
@@ -111,6 +111,26 @@ const WHAT_A_CHILD_GETS: readonly Case<Runtime>[] = [
       assert.deepEqual(field("Gid"), Array(4).fill("54322"));
       assert.deepEqual(field("Groups"), [""]);
       assert.deepEqual(field("CapEff"), ["0000000000000000"]);
+    },
+  },
+  {
+    name: "a child whose standard input is a pipe reads what it is fed, and then its end",
+    async run(runtime) {
+      using directory = temporaryDirectory();
+      const output = openSync(directory.of("output"), "a");
+      const exited = Promise.withResolvers<Exit>();
+      const { feed } = runtime.spawn(["cat"], {
+        cwd: "/",
+        environment: { PATH },
+        descriptors: ["pipe", output, output, output],
+        onExit: exited.resolve,
+      });
+      closeSync(output);
+      // More than a pipe holds.
+      const text = "a line\n".repeat(100_000);
+      feed(Buffer.from(text));
+      assert.equal((await within("it ends", exited.promise)).code, 0);
+      assert.equal(readFileSync(directory.of("output"), "utf8"), text);
     },
   },
   {

@@ -113,6 +113,10 @@ export class SimulatedProcesses implements Processes {
     return this.#slot(directory, false);
   }
 
+  warmSlot(): null {
+    return null;
+  }
+
   outlivingSlot(directory: string): Slot {
     return this.#slot(directory, true);
   }

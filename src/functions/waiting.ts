@@ -1,0 +1,70 @@
+import { messageOf } from "../errors.ts";
+import { ORDER_HEAD, SPARE_VARIABLE, type SpareOrder } from "../process/spare-order.ts";
+import { importedFiles, passOnEnvironment } from "../runtime/modules.ts";
+import { runtime } from "../runtime/index.ts";
+import { fs } from "./builtins.ts";
+
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+const STDIN = 0;
+
+/**
+ * Waits for a job in a process that has loaded all that this needs, and makes the environment what it would have been,
+ * had it been started for that. Null: it has one; else the exit code with which it is over.
+ */
+export async function waitForJob(load: () => Promise<unknown>): Promise<number | null> {
+  const list = process.env[SPARE_VARIABLE] ?? "";
+  // A module that hangs while it is loaded does not see its worker end: prctl(2).
+  runtime.libc().prctl(PR_SET_PDEATHSIG, SIGKILL);
+  passOnEnvironment();
+  try {
+    await load();
+  } catch (error) {
+    // A job that is started without waiting has the whole of it.
+    console.error(messageOf(error));
+    return 1;
+  }
+  announce(list, (await importedFiles()) ?? []);
+  const order = await readOrder();
+  if (order === null) return 0;
+  runtime.libc().prctl(PR_SET_PDEATHSIG, 0);
+  take(order);
+  return null;
+}
+
+/** Whole, or not there. */
+function announce(list: string, files: readonly string[]): void {
+  const { writeFileSync, renameSync } = fs();
+  writeFileSync(`${list}.new`, JSON.stringify(files), { mode: 0o600 });
+  renameSync(`${list}.new`, list);
+}
+
+function take({ environment }: SpareOrder): void {
+  for (const name of Object.keys(process.env)) if (!Object.hasOwn(environment, name)) delete process.env[name];
+  Object.assign(process.env, environment);
+}
+
+/** No byte more: the rest is the job's. */
+async function readOrder(): Promise<SpareOrder | null> {
+  const head = await readExactly(ORDER_HEAD);
+  const text = head && (await readExactly(head.readUInt32BE()));
+  // The worker wrote it, in this version.
+  return text && (JSON.parse(text.toString()) as SpareOrder);
+}
+
+/** Null: nothing more comes. */
+async function readExactly(length: number): Promise<Buffer | null> {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length;) {
+    const read = await readSome(bytes, at);
+    if (read === 0) return null;
+    at += read;
+  }
+  return bytes;
+}
+
+/** In a thread of its own: what the module has begun goes on meanwhile. */
+const readSome = (bytes: Buffer, at: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    fs().read(STDIN, bytes, at, bytes.length - at, null, (error, read) => (error ? reject(error) : resolve(read)));
+  });
