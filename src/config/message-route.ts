@@ -55,8 +55,8 @@ export interface MessageRoutes {
   readonly mayTake: number;
   /** Why many in a row could not be; null: it is not so. */
   readonly trouble: string | null;
-  /** Calls back when one of these two has changed. */
-  onChange(changed: () => void): void;
+  /** Calls back when one of these two has changed; gives the way to stop that. */
+  onChange(changed: () => void): () => void;
 }
 
 /** What such functions let the worker's log know. */

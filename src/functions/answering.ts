@@ -45,8 +45,19 @@ const AGAIN_MS = 5;
 export async function answerForRoute(file: string, importModule: ImportModule): Promise<WayOut> {
   offerToTheKernel();
   const lines = createInterface({ input: process.stdin });
-  const nobodyAsks = new Promise<WayOut>((resolve) => lines.once("close", () => resolve({ code: 0 })));
+  const nobodyAsks = new Promise<WayOut>((resolve) => lines.once("close", () => resolve(endGroup())));
   return Promise.race([nobodyAsks, answerAll(lines[Symbol.asyncIterator](), file, importModule)]);
+}
+
+/** Nobody is there any more to end what `route` may have started: it is in the group that this process leads. */
+function endGroup(): WayOut {
+  if (process.pid <= 1) return { code: 0 };
+  try {
+    process.kill(-process.pid, "SIGKILL");
+  } catch (error) {
+    if (codeOf(error) !== "ESRCH") throw error;
+  }
+  return { code: 0 };
 }
 
 /** What nobody catches in this process: an exception out of a timer, a rejection. Only the first one counts. */

@@ -40,7 +40,10 @@ function describeExports(exports: Readonly<Record<string, unknown>>, file: strin
     .map(([, job]) => placeOf(job))
     .find((place) => place?.file === file);
   if (nameless) return { message: "this job is not exported, so that it has no name", place: nameless };
-  const hasRoute = typeof exports["route"] === "function";
+  const { route } = exports;
+  const hasRoute = typeof route === "function";
+  if (route !== undefined && !hasRoute && !known.has(route))
+    return { message: "route must be a function", place: null };
   if (named.length === 0 && !hasRoute)
     return { message: "no job is exported: `export const NAME = defineJob({ … })`", place: null };
   return { jobs: named.map(({ name, job }) => describeJob(name, job)), hasRoute };

@@ -33,7 +33,7 @@ const SOONEST_MS = 1000;
 export class ModuleRoutes implements MessageRoutes {
   readonly #options: ModuleRoutesOptions;
   readonly #modules: readonly Asking[];
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners = new Set<() => void>();
   #last: Promise<unknown> = Promise.resolve();
   /** How many in a row were not decided. */
   #undecided = 0;
@@ -68,8 +68,9 @@ export class ModuleRoutes implements MessageRoutes {
     return this.#resume === null ? 1 : 0;
   }
 
-  onChange(changed: () => void): void {
-    this.#listeners.push(changed);
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => void this.#listeners.delete(changed);
   }
 
   decide(message: AskedMessage, hasDefault: boolean): Promise<RouteAnswer> {

@@ -45,6 +45,7 @@ export function converse(partner: Partner, orphans: Orphans, clock: Clock): Conv
   if (pid !== undefined) orphans.joined(pid);
   const end = (): void => killAll(cookie);
   hear(child, partner, end);
+  letGo(child);
   void ended(child, clock).then((exit) => {
     if (pid !== undefined) orphans.left(pid);
     end();
@@ -79,6 +80,13 @@ function hear(child: ChildProcess, { onLine, onOutput }: Partner, end: () => voi
     begun = "";
     end();
   });
+}
+
+/** This process may end before it: whoever waits for an answer has a limit for that, which keeps it. */
+function letGo(child: ChildProcess): void {
+  child.unref();
+  for (const stream of child.stdio)
+    if (stream && "unref" in stream && typeof stream.unref === "function") stream.unref();
 }
 
 /** A pipe both ways, of which we use one. */

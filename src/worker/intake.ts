@@ -40,6 +40,7 @@ export class Intake {
   #claiming = false;
   #foundAny = false;
   #polledAt = Number.NEGATIVE_INFINITY;
+  readonly #unlisten: () => void;
   #queueTrouble: string | null = null;
   #toldTrouble: string | null = null;
 
@@ -70,10 +71,11 @@ export class Intake {
       onFault: options.onFault,
     };
     this.#polling = remote.length > 0 ? new Polling(polls) : null;
-    ports.routes?.onChange(() => {
+    const changed = ports.routes?.onChange(() => {
       this.#tellHealth();
       options.wake();
     });
+    this.#unlisten = changed ?? (() => {});
   }
 
   /** Whether there was ever anything to run. */
@@ -175,6 +177,7 @@ export class Intake {
       ports.emit({ type: "trouble", what });
     }
     this.#polling?.close();
+    this.#unlisten();
     await Promise.all(ports.queues.filter(isRemote).map((queue) => queue.close()));
   }
 }

@@ -6,7 +6,7 @@ import { isLiving } from "../support/processes.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { forEachForm, type Form } from "./forms.ts";
 import type { Running } from "./place.ts";
-import { ended, reasonOf, SqsPlace } from "./sqs-place.ts";
+import { ended, reasonOf, SqsPlace, testCompiled } from "./sqs-place.ts";
 
 let sqs: SqsServer;
 beforeAll(async () => {
@@ -335,6 +335,20 @@ forEachForm("a module's route", (form: Form) => {
     await other.ended;
     await eventually("what hangs ends by itself", () => routers(place).length === 0);
     expect(await sqs.size(dead)).toBe(0);
+  });
+
+  testCompiled(form)("whose message would not come again says why among the dead letters", async () => {
+    await using place = await SqsPlace.open(form, sqs);
+    const [queue, dead] = await sqs.createPair(SHORT_POLLS, 1);
+    place.write("jobs.ts", JOBS("default: throw new Error('no database');"));
+    const id = await place.send(queue, "any");
+    const worker = await place.worker(["--jobs", "jobs.ts", "--queue", place.urlOf(queue)]);
+    await ended(worker, id, "ERROR");
+    await place.emptied(queue);
+    expect((await sqs.waiting(dead)).map(reasonOf)).toEqual([
+      expect.stringMatching(/no database \(jobs\.ts:\d+\); delivery 1 was the last that its queue allows$/),
+    ]);
+    await stop(worker, place);
   });
 
   test.concurrent("may leave the job to the command line; what was submitted by name is that", async () => {

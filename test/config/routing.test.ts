@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { inlineBody } from "../../src/config/message-body.ts";
 import type { Definition } from "../../src/config/definition.ts";
+import type { RoutedJob } from "../../src/config/message-route.ts";
 import type { GivenParameter } from "../../src/config/parameters.ts";
 import { checkParameters } from "../../src/config/parameters.ts";
 import { JOB_ATTRIBUTE, type Routed, Router, type RouterSettings } from "../../src/config/routing.ts";
@@ -308,4 +309,80 @@ test("10 000 messages of garbage: each is somebody's, rejected or unroutable, wi
   }
   // Else the garbage would be too far from what is understood to prove anything.
   for (const kind of ["job", "rejected", "unroutable"]) expect(kinds.get(kind) ?? 0).toBeGreaterThan(50);
+});
+
+describe("what a module's route says", () => {
+  const parameters = new Map([
+    ["image", parameter({})],
+    ["width", parameter({})],
+    ["tenant", parameter({ from: { from: "attribute", name: "tenant" } })],
+  ]);
+  const asked = ["`route` of jobs.ts"];
+  const scale = named("scale", { parameters });
+  const known = settings([scale, crop], { asked, extra: [{ name: "width", value: "9" }] });
+  const message = { body: inlineBody(Buffer.from("{}")), attributes: { tenant: "t" } };
+  const answer: RoutedJob = {
+    kind: "job",
+    source: "`route` of jobs.ts",
+    definition: "scale",
+    params: [],
+    args: [],
+    onExit: undefined,
+    label: null,
+  };
+  const by = (fields: Partial<RoutedJob>, from = known): Routed =>
+    new Router(from).route(message, { ...answer, ...fields });
+
+  test("comes together with what the definition and the command line give", () => {
+    expect(given(by({ args: [["a"]] }))).toEqual(["image=a", "tenant=t", "width=9"]);
+    expect(given(by({ params: [["image", ["a", "b"]]] }))).toEqual(["image=a", "image=b", "tenant=t", "width=9"]);
+    expect(given(by({ args: [[], []] }))).toEqual(["tenant=t", "width=9"]);
+    expect(by({ onExit: "sweep", label: "l" })).toMatchObject({ chosen: { onExit: "sweep", label: "l" } });
+  });
+
+  test.each<[string, Partial<RoutedJob>, string]>([
+    [
+      "and so does the command line",
+      { args: [[], ["5"]] },
+      "is given twice: by `args` of `route` of jobs.ts and by --param",
+    ],
+    [
+      "and so does `from`",
+      { params: [["Tenant", ["x"]]] },
+      "is given twice: by `params` of `route` of jobs.ts and by its `from`",
+    ],
+    ["too often", { args: [[], [], [], []] }, "gives 4 `args`, and the job scale has 3 parameters."],
+    ["as no value", { params: [["image", null]] }, "must be a text, a number, true, false or a list of these"],
+    [
+      "for no job",
+      { definition: "scales" },
+      'names the job "scales", which is not defined here, did you mean `scale`?',
+    ],
+  ])("rejects the message: %s", (_, fields, reason) => {
+    expect(told(by(fields))).toContain(reason);
+  });
+
+  test("may be of the one job that there is for all", () => {
+    expect(new Router(known).hasDefault).toBe(false);
+    for (const from of [settings([scale], { asked }), settings([scale, crop], { asked, job: "scale" })]) {
+      expect(new Router(from).hasDefault).toBe(true);
+      expect(told(by({ definition: null }, from))).toBe("job scale");
+    }
+  });
+
+  test("may be nothing: then neither has the only job all messages", () => {
+    const router = new Router(settings([scale], { asked }));
+    expect(told(router.route(message, { kind: "not ours" }))).toEndWith(
+      "for no job: `route` of jobs.ts takes none of it.",
+    );
+    expect(told(new Router(settings([scale])).route(message))).toBe("job scale");
+  });
+
+  test("is asked for, unless the message was submitted by its job's name", () => {
+    const router = new Router(known);
+    const ours = { body: inlineBody(Buffer.from('{"job":"scale"}')), attributes: OURS };
+    expect([message, ours, { ...ours, attributes: {} }].map((one) => router.isAsked(one))).toEqual([true, false, true]);
+    expect(new Router(both).isAsked(message)).toBe(false);
+    expect(new Router(settings([], { asked, commandLine: named("") })).isAsked(message)).toBe(false);
+  });
 });

@@ -35,6 +35,13 @@ test.each([
   await eventually("its process is gone", () => !isLiving(pid));
 });
 
+test("a route that is no function is an error", async () => {
+  using directory = temporaryDirectory();
+  directory.write("jobs.ts", 'export const route = { attribute: "kind" };');
+  const { message } = await errorOf(() => ask(directory.path, "jobs.ts"));
+  expect(message).toBe("jobs.ts: route must be a function");
+});
+
 test("a module says what jobs it has, and whether it has a route, without being loaded here", async () => {
   using directory = temporaryDirectory();
   directory.write(
