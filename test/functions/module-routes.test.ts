@@ -33,7 +33,7 @@ class Stage implements Disposable {
     const [first] = modules;
     const own: Partial<Definition> = {
       name: "resize",
-      function: { file: first?.file ?? "", name: "resize", exit: [] },
+      function: { file: first?.file ?? "", name: "resize", exit: [], warm: 0 },
     };
     const definitions = ["resize", "crop"].map((name) => definition({}, name === "resize" ? own : { name }));
     return new ModuleRoutes({
