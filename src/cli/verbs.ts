@@ -69,7 +69,7 @@ export const VERBS: readonly Verb[] = [
   {
     name: "work",
     description:
-      "run what is queued; JOB for each message of an SQS queue that names no other (by itself, or by `route` of a module), or COMMAND, with {body.id}, {attr.kind} and {param.x}, for each",
+      "run what is queued; JOB for each message of an SQS queue that is no other job's, or COMMAND, with {body.id}, {attr.kind} and {param.x}, for each",
     args: "[job]",
     usage: "work [JOB] [options] [-- COMMAND…]",
     takesCommand: true,

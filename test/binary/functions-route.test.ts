@@ -351,6 +351,33 @@ forEachForm("a module's route", (form: Form) => {
     await stop(worker, place);
   });
 
+  testCompiled(form)(
+    "keeps the order of a group, whose next message waits until it can say whose the first is",
+    async () => {
+      await using place = await SqsPlace.open(form, sqs);
+      const [queue] = await sqs.createPair({ ...SHORT_POLLS, FifoQueue: "true" }, 10);
+      const note = `export const note = defineJob({ run: ({ message }) => appendFileSync("ran", message.body + "\\n") });`;
+      place.write(
+        "jobs.ts",
+        JOBS(
+          `default:
+      if (message.body === "one" && message.receiveCount === 1) throw new Error("not yet");
+      return note;`,
+          note,
+        ),
+      );
+      const ids: string[] = [];
+      for (const body of ["one", "two", "three"]) {
+        ids.push(await sqs.send(queue, body, { MessageGroupId: "group", MessageDeduplicationId: body }));
+      }
+      const worker = await place.worker(["--jobs", "jobs.ts", "--queue", place.urlOf(queue), "--concurrency", "3"]);
+      for (const id of ids) await ended(worker, id, "COMPLETED");
+      expect(place.lines("ran")).toEqual(["one", "two", "three"]);
+      expect(events(worker, "warning").filter((message) => message.includes("not yet"))).toHaveLength(1);
+      await stop(worker, place);
+    },
+  );
+
   test.concurrent("may leave the job to the command line; what was submitted by name is that", async () => {
     await using place = await SqsPlace.open(form, sqs);
     const [queue] = await sqs.createPair(SHORT_POLLS);
