@@ -3,6 +3,7 @@ import { readFileSync, renameSync } from "node:fs";
 import type { JobDocument } from "../../src/uws/document.ts";
 import { eventually } from "../support/eventually.ts";
 import { isLiving } from "../support/processes.ts";
+import { S3Server } from "../support/s3-server.ts";
 import { SqsServer } from "../support/sqs-server.ts";
 import { forEachForm, type Form } from "./forms.ts";
 import type { Running } from "./place.ts";
@@ -27,6 +28,7 @@ const FORMS_OF_ANSWERS: Readonly<Record<string, { readonly gives: string; readon
   list: { gives: '{ job: resize, args: ["d", 7] }', gets: { image: "d", width: "7" } },
   listAndNamed: { gives: '{ job: resize, args: ["e"], params: { width: 8 } }', gets: { image: "e", width: "8" } },
   tags: { gives: '{ job: resize, params: { image: "f", tags: ["x", "y"] } }', gets: { image: "f", tags: ["x", "y"] } },
+  large: { gives: "{ job: resize, params: String(message.body.length) }", gets: { image: "900000" } },
   later: {
     gives: 'after(10, { job: resize, params: { image: "g" } })',
     gets: { image: "g" },
@@ -127,7 +129,7 @@ forEachForm("a module's route", (form: Form) => {
     place.write("jobs.ts", JOBS(casesOf({ ...FORMS_OF_ANSWERS, ...REJECTED })));
     const ids = new Map<string, string>();
     for (const kind of Object.keys({ ...FORMS_OF_ANSWERS, ...REJECTED })) {
-      ids.set(kind, await place.send(queue, kind, "some \u2028 body"));
+      ids.set(kind, await place.send(queue, kind, kind === "large" ? "x".repeat(900_000) : "some \u2028 body"));
     }
     const jobs = ["--jobs", "jobs.ts", "--queue", place.urlOf(queue), "--concurrency", "4"];
     const worker = await place.worker([...jobs, "--param", "size=large"]);
@@ -348,6 +350,25 @@ forEachForm("a module's route", (form: Form) => {
     expect((await sqs.waiting(dead)).map(reasonOf)).toEqual([
       expect.stringMatching(/no database \(jobs\.ts:\d+\); delivery 1 was the last that its queue allows$/),
     ]);
+    await stop(worker, place);
+  });
+
+  testCompiled(form)("is given a body of S3 as text and as a file", async () => {
+    await using place = await SqsPlace.open(form, sqs);
+    await using s3 = await S3Server.start();
+    const [queue] = await sqs.createPair(SHORT_POLLS);
+    s3.put("bodies/large", "0123456789".repeat(200_000));
+    const sizes = "message.body.length + ' ' + (message.bodyFile ? statSync(message.bodyFile).size : 'none')";
+    place.write("jobs.ts", JOBS(`default: return ${sizes};`).replace("existsSync,", "existsSync, statSync,"));
+    place.write("reeve.toml", `[queues.main]\nurl = "${place.urlOf(queue)}"\npointer_buckets = ["bodies"]\n`);
+    const pointer = { s3BucketName: "bodies", s3Key: "large" };
+    const body = JSON.stringify(["software.amazon.payloadoffloading.PayloadS3Pointer", pointer]);
+    const id = await sqs.send(queue, body, {
+      MessageAttributes: { ExtendedPayloadSize: { DataType: "Number", StringValue: "2000000" } },
+    });
+    const worker = await place.worker(["--jobs", "jobs.ts"], { environment: { AWS_ENDPOINT_URL_S3: s3.origin } });
+    await ended(worker, id, "COMPLETED");
+    expect(valuesOf(await place.show(id))).toEqual({ image: "2000000 2000000" });
     await stop(worker, place);
   });
 
