@@ -1,11 +1,8 @@
 import { messageOf } from "../errors.ts";
 import { ORDER_HEAD, SPARE_VARIABLE, type SpareOrder } from "../process/spare-order.ts";
-import { importedFiles, passOnEnvironment } from "../runtime/modules.ts";
-import { runtime } from "../runtime/index.ts";
+import { endWithParent, importedFiles, passOnEnvironment } from "../runtime/modules.ts";
 import { fs } from "./builtins.ts";
 
-const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9;
 const STDIN = 0;
 
 /**
@@ -14,8 +11,8 @@ const STDIN = 0;
  */
 export async function waitForJob(load: () => Promise<unknown>): Promise<number | null> {
   const list = process.env[SPARE_VARIABLE] ?? "";
-  // A module that hangs while it is loaded does not see its worker end: prctl(2).
-  runtime.libc().prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A module that hangs while it is loaded does not see its worker end.
+  const mayOutliveParent = await endWithParent();
   passOnEnvironment();
   try {
     await load();
@@ -24,10 +21,10 @@ export async function waitForJob(load: () => Promise<unknown>): Promise<number |
     console.error(messageOf(error));
     return 1;
   }
-  announce(list, (await importedFiles()) ?? []);
+  announce(list, importedFiles() ?? []);
   const order = await readOrder();
   if (order === null) return 0;
-  runtime.libc().prctl(PR_SET_PDEATHSIG, 0);
+  mayOutliveParent();
   take(order);
   return null;
 }

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { format, HEADER } from "./line.ts";
 import { claim } from "./rows/claim.ts";
 import { containment } from "./rows/containment.ts";
+import { functions } from "./rows/functions.ts";
 import { idle } from "./rows/idle.ts";
 import { latency } from "./rows/latency.ts";
 import { million } from "./rows/million.ts";
@@ -17,7 +18,20 @@ import { start } from "./rows/start.ts";
 import { throughput } from "./rows/throughput.ts";
 import { Surroundings, type Row } from "./surroundings.ts";
 
-const ROWS: readonly Row[] = [throughput, claim, latency, start, run, containment, million, output, idle, sqs, service];
+const ROWS: readonly Row[] = [
+  throughput,
+  claim,
+  latency,
+  start,
+  run,
+  containment,
+  million,
+  output,
+  idle,
+  sqs,
+  service,
+  functions,
+];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });

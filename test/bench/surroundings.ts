@@ -17,7 +17,7 @@ const CREDENTIALS = { AWS_ACCESS_KEY_ID: "bench", AWS_SECRET_ACCESS_KEY: "bench"
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The yardsticks that are programs of their own. */
-export type Yardstick = "hello" | "idle" | "http-server" | "spawn-loop" | "sqs-consumer";
+export type Yardstick = "hello" | "idle" | "http-server" | "spawn-loop" | "module-loop" | "sqs-consumer";
 
 /** A temporary directory with the programs that are compared. */
 export class Surroundings {

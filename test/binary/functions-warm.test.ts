@@ -153,8 +153,16 @@ export const bad = defineJob({ warm: 1, run: () => "all the same" });`,
 setInterval(() => {}, 1000);
 export const wait = defineJob({ warm: 2, async run({ signal }) { console.log("begun"); await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))); } });`,
     );
-    const worker = await place.worker(ARGS);
+    place.write(
+      "hang.ts",
+      `import { appendFileSync } from "node:fs";
+import { defineJob } from "reeve";
+if (process.env.REEVE_SPARE) { appendFileSync("hung", process.pid + "\\n"); for (;;); }
+export const hang = defineJob({ warm: 1, run() {} });`,
+    );
+    const worker = await place.worker([...ARGS, "--jobs", "hang.ts"]);
     await ready(place, worker, 2);
+    const hung = Number(await place.file("hung"));
     const id = await place.submit(...ARGS, "wait");
     await eventually("it runs", async () => (await place.ok("logs", id)).includes("begun"));
     const pids = await ready(place, worker, 3);
@@ -165,7 +173,7 @@ export const wait = defineJob({ warm: 2, async run({ signal }) { console.log("be
     const running = await eventually("its pid is known", async () => (await place.show(id)).jobInfo.attempts[0]?.pid);
     worker.signal("SIGKILL");
     await worker.ended;
-    await eventually("none waits", () => pids.every((pid) => pid === running || !isLiving(pid)));
+    await eventually("none waits", () => [...pids, hung].every((pid) => pid === running || !isLiving(pid)));
     const next = await place.worker(ARGS);
     await eventually("it was recovered", async () => (await place.show(id)).jobInfo.attempts.length === 2);
     expect(isLiving(running)).toBe(false);
