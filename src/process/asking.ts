@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Exit, Runtime } from "../runtime/port.ts";
 import { TREE_VARIABLE } from "./environment.ts";
+import { LOCK_EX, LOCK_NB } from "./probes.ts";
 import { forgetLook } from "./look.ts";
 import { membersOf, signalAll } from "./tree.ts";
 
@@ -57,6 +58,10 @@ async function run(
   const ended = Promise.withResolvers<Exit>();
   const opened = [openSync("/dev/null", "r"), openSync(files.output, "a"), openSync(files.told, "a")];
   const [stdin = 0, output = 0, told = 0] = opened;
+  // While a process changes into another program it shows no environment, and still holds the lock.
+  runtime.libc().flock(told, LOCK_EX | LOCK_NB);
+  const { dev, ino } = fstatSync(told);
+  const end = (): void => killAll(cookie, new Set([`${dev}:${ino}`]));
   let isLate = false;
   try {
     runtime.spawn(argv, {
@@ -67,11 +72,11 @@ async function run(
     });
     const cancel = clock.after(withinMs, () => {
       isLate = true;
-      killAll(cookie);
+      end();
     });
     const exit = await ended.promise;
     cancel();
-    killAll(cookie);
+    end();
     if (exit.failure) throw exit.failure;
     return isLate ? null : exit;
   } finally {
@@ -79,9 +84,12 @@ async function run(
   }
 }
 
-/** Kills every process that was started with this {@link TREE_VARIABLE}, or by one that was. */
-export function killAll(cookie: string): void {
+/**
+ * Kills every process that was started with this {@link TREE_VARIABLE}, or has inherited the lock on one of these files
+ * (`device:inode`), or was started by such a one.
+ */
+export function killAll(cookie: string, files: ReadonlySet<string> = new Set()): void {
   forgetLook();
-  const marks = { cookie: `${TREE_VARIABLE}=${cookie}`, leader: null, files: new Set<string>(), group: null };
+  const marks = { cookie: `${TREE_VARIABLE}=${cookie}`, leader: null, files, group: null };
   signalAll(membersOf(marks), "SIGKILL");
 }

@@ -1,12 +1,10 @@
 import { accessSync, closeSync, constants, existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
+import { LOCK_EX, LOCK_NB } from "./probes.ts";
 import { randomHex } from "./random.ts";
 import type { Libc } from "../runtime/port.ts";
 import { ControlGroup, groupsIn, openDirectory, removeGroups, unlessGone } from "./control-group.ts";
-
-const LOCK_EX = 2;
-const LOCK_NB = 4;
 
 /** So many groups are made before one without a lock is taken: there may be none to be had. */
 const TRIES = 10;

@@ -12,8 +12,9 @@ import {
 import { codeOf } from "../errors.ts";
 import type { Libc } from "../runtime/port.ts";
 
-const LOCK_EX = 2;
-const LOCK_NB = 4;
+/** flock(2). */
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 const LOCK_UN = 8;
 
 /** FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE. */
