@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as after } from "node:timers/promises";
 import { codeOf } from "../errors.ts";
 import { runtime } from "../runtime/index.ts";
+import { importedFiles } from "../runtime/modules.ts";
 import type { ImportModule } from "../runtime/port.ts";
 import type { Message } from "./context.ts";
 import { loadModule } from "./load.ts";
@@ -32,11 +33,15 @@ export interface Asked {
 }
 
 /** What it answers to the first line. */
-export type Loaded = { readonly kind: "loaded" } | ({ readonly kind: "not loaded" } & LoadFailure);
+export type Loaded =
+  /** `files`: of what it has imported, as far as the runtime tells. */
+  { readonly kind: "loaded"; readonly files: readonly string[] } | ({ readonly kind: "not loaded" } & LoadFailure);
 
 const ANSWERS = 3;
 /** Characters: what says more names no parameters of a job. */
 const LONGEST_ANSWER = 1024 * 1024;
+/** Of so many files it is seen that they have changed. */
+const MOST_FILES = 2000;
 /** A little more than the worker's own: of two processes it is this one that memory is taken from. */
 const OOM_SCORE = "500";
 const AGAIN_MS = 5;
@@ -92,7 +97,7 @@ async function answerAll(lines: AsyncIterator<string>, file: string, importModul
   libc.alarm(loadSeconds);
   const loaded = await load(file, importModule);
   const uncaughtOne = uncaught();
-  await tell(mark, "exports" in loaded ? { kind: "loaded" } : loaded);
+  await tell(mark, "exports" in loaded ? { kind: "loaded", files: await filesOfModule() } : loaded);
   if (!("exports" in loaded)) return { code: 0 };
   for (;;) {
     libc.alarm(0);
@@ -114,6 +119,8 @@ function ended({ error }: Uncaught, file: string): WayOut {
   failed(error, file);
   return { code: 1 };
 }
+
+const filesOfModule = async (): Promise<readonly string[]> => ((await importedFiles()) ?? []).slice(0, MOST_FILES);
 
 type Module = { readonly exports: Readonly<Record<string, unknown>> };
 

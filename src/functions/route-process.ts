@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
+import { Freshness } from "../process/freshness.ts";
 import type { Conversation, Partner } from "../process/conversation.ts";
 import { foregroundEnvironment, type Environment } from "../process/environment.ts";
 import type { Exit } from "../runtime/port.ts";
@@ -39,7 +39,7 @@ const secondsOf = (milliseconds: number): number => Math.ceil((milliseconds + BE
 
 /**
  * One process that has loaded a module, and answers for its `route`. It is started when it is first asked; another one
- * when it has ended, was given up, or when its file is another.
+ * when it has ended, was given up, or when one of the files that it has loaded is another.
  */
 export class RouteProcess {
   readonly #options: RouteProcessOptions;
@@ -51,9 +51,8 @@ export class RouteProcess {
 
   /** One message at a time. Never rejected. */
   async ask(asked: Asked): Promise<Said> {
-    const version = versionOf(this.#options.file);
-    if (this.#running?.isOver || this.#running?.version !== version) this.end();
-    const running = (this.#running ??= new Running(this.#options, version));
+    if (this.#running && !this.#running.isOfUse) this.end();
+    const running = (this.#running ??= new Running(this.#options));
     const problem = await running.loaded;
     if (problem !== null) return this.#failed(problem);
     const text = await running.ask(lineOf(asked), this.#options.limitMs);
@@ -79,14 +78,7 @@ export class RouteProcess {
 const lineOf = (asked: Asked): string =>
   JSON.stringify(asked).replaceAll(/[\u2028\u2029]/g, (end) => (end === "\u2028" ? "\\u2028" : "\\u2029"));
 
-/** Another one has been written, or put in its place. */
-function versionOf(file: string): string {
-  const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return found ? [found.dev, found.ino, found.size, found.mtimeNs].join(" ") : "";
-}
-
 class Running {
-  readonly version: string;
   /** Kept when the module is loaded: null, or why it is not. */
   readonly loaded: Promise<string | null>;
   readonly #clock: Clock;
@@ -95,11 +87,12 @@ class Running {
   #pending: Pending | null = null;
   #exit: Exit | null = null;
   #isGivenUp = false;
+  /** Null: it is not loaded yet. */
+  #freshness: Freshness | null = null;
 
-  constructor(options: RouteProcessOptions, version: string) {
+  constructor(options: RouteProcessOptions) {
     const { argv, file, environment, limitMs, converse, onOutput, clock, cwd } = options;
     const task: FunctionTask = "route";
-    this.version = version;
     this.#clock = clock;
     this.#conversation = converse({
       argv: [...argv, FUNCTION_VERB, task, file],
@@ -114,25 +107,33 @@ class Running {
       loadSeconds: secondsOf(LOAD_WITHIN_MS),
       answerSeconds: secondsOf(limitMs),
     };
-    this.loaded = this.#load(JSON.stringify(terms), cwd);
+    this.loaded = this.#load(JSON.stringify(terms), file, cwd);
   }
 
-  get isOver(): boolean {
+  get isOfUse(): boolean {
+    return !this.#isOver && this.#freshness?.isFresh !== false;
+  }
+
+  get #isOver(): boolean {
     return this.#exit !== null || this.#isGivenUp;
   }
 
-  async #load(terms: string, cwd: string): Promise<string | null> {
+  async #load(terms: string, file: string, cwd: string): Promise<string | null> {
+    const begun = this.#clock.now();
     const text = await this.ask(terms, LOAD_WITHIN_MS);
     if (text === null) return this.problem("loaded", LOAD_WITHIN_MS);
     const loaded = JSON.parse(text) as Loaded;
-    if (loaded.kind === "loaded") return null;
+    if (loaded.kind === "loaded") {
+      this.#freshness = new Freshness([...new Set([file, ...loaded.files])], begun);
+      return null;
+    }
     const { place, message } = loaded;
     return place === null ? message : `${shownPath(place.file, cwd)}:${place.line}: ${message}`;
   }
 
   /** Gives what it answers to a line; null: nothing, and it is of no more use. */
   async ask(line: string, withinMs: number): Promise<string | null> {
-    if (this.isOver) return null;
+    if (this.#isOver) return null;
     const { promise, resolve } = Promise.withResolvers<string | null>();
     this.#pending = { resolve };
     const cancel = this.#clock.after(withinMs, () => {

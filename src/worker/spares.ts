@@ -1,7 +1,7 @@
 import type { Definition } from "../config/definition.ts";
 import { lastWords } from "../config/wording.ts";
 import { SpawnFailed, type Slot, type Spare, type TreeExit, type WarmSlot } from "../process/port.ts";
-import { Freshness } from "./freshness.ts";
+import { Freshness } from "../process/freshness.ts";
 import type { Planner } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import { Picks } from "./picks.ts";

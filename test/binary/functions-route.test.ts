@@ -353,6 +353,27 @@ forEachForm("a module's route", (form: Form) => {
     await stop(worker, place);
   });
 
+  testCompiled(form)("is loaded anew when a file that it imports is another", async () => {
+    await using place = await SqsPlace.open(form, sqs);
+    const [queue] = await sqs.createPair(SHORT_POLLS);
+    place.write("how.ts", 'export const how = "old";');
+    place.write("jobs.ts", `import { how } from "./how.ts";\n${JOBS("default: return how;")}`);
+    const first = await place.send(queue, "any");
+    const worker = await place.worker(["--jobs", "jobs.ts", "--queue", place.urlOf(queue)]);
+    await ended(worker, first, "COMPLETED");
+    const [before] = routers(place);
+    const same = await place.send(queue, "any");
+    await ended(worker, same, "COMPLETED");
+    expect(routers(place)).toEqual([before ?? 0]);
+    place.write("next.ts", 'export const how = "new";');
+    renameSync(place.of("next.ts"), place.of("how.ts"));
+    const second = await place.send(queue, "any");
+    await ended(worker, second, "COMPLETED");
+    const shown = await Promise.all([first, same, second].map((id) => place.show(id)));
+    expect(shown.map(valuesOf)).toEqual([{ image: "old" }, { image: "old" }, { image: "new" }]);
+    await stop(worker, place);
+  });
+
   testCompiled(form)("is given a body of S3 as text and as a file", async () => {
     await using place = await SqsPlace.open(form, sqs);
     await using s3 = await S3Server.start();

@@ -21,7 +21,8 @@ type Deed = Said | "ends" | "hangs";
 
 /** Routes of modules whose processes do as they are told, one deed for each message. */
 class Stage implements Disposable {
-  readonly clock = new FakeClock();
+  /** Its files were there before. */
+  readonly clock = new FakeClock(Date.now() + 60_000);
   readonly directory = temporaryDirectory();
   readonly deeds: Deed[] = [];
   readonly told: RouteEvent[] = [];
@@ -56,7 +57,7 @@ class Stage implements Disposable {
     const say = (line: string): void => {
       if (mark === null) {
         mark = String(JSON.parse(line).mark);
-        return answer({ kind: "loaded" });
+        return answer({ kind: "loaded", files: [] });
       }
       const deed = this.deeds.shift() ?? NOTHING;
       onLine(`${JSON.stringify(JOB)}`);
