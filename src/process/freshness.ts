@@ -8,15 +8,23 @@ export class Freshness {
 
   /** `since`: when it was started, in milliseconds since 1970; what has changed after that it may have loaded or not. */
   constructor(files: readonly string[], since: number) {
-    this.#files = files;
-    this.#stamps = files.map(stampOf);
-    this.#isFresh = files.every((file) => (statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0) <= since);
+    this.#files = [...new Set(files.map(lookedAt))];
+    this.#stamps = this.#files.map(stampOf);
+    this.#isFresh = this.#files.every((file) => (statSync(file, { throwIfNoEntry: false })?.ctimeMs ?? 0) <= since);
   }
 
   get isFresh(): boolean {
     this.#isFresh &&= this.#files.every((file, index) => stampOf(file) === this.#stamps[index]);
     return this.#isFresh;
   }
+}
+
+const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//;
+
+/** There may be thousands in packages, which are looked at for each job: with its manifest all of a package changes. */
+function lookedAt(file: string): string {
+  const [directory] = PACKAGE.exec(file) ?? [];
+  return directory === undefined ? file : `${directory}package.json`;
 }
 
 /** A path may lead elsewhere by now. */
