@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
-import { Freshness } from "../../src/worker/freshness.ts";
+import { Freshness } from "../../src/process/freshness.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const LATER = Number.POSITIVE_INFINITY;
