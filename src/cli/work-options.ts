@@ -20,6 +20,7 @@ export const WORK_OPTIONS: readonly VerbOption[] = [
   ],
   ["--endpoint <url>", "where that queue is asked, instead of at its URL's host"],
   ["--concurrency <n>", "jobs at once (one per processor)"],
+  ["--warm <n>", "processes that wait for jobs of each function (as each says itself)"],
   ["--param <k=v>", "a parameter for the command; may be repeated"],
   ["--once", "run one job, then exit"],
   ["--drain", "exit when nothing is left to run"],

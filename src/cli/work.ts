@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "../clock.ts";
-import type { Configuration } from "../config/definition.ts";
+import type { Configuration, Definition } from "../config/definition.ts";
 import type { MessageRoutes } from "../config/message-route.ts";
 import { EXIT, messageOf } from "../errors.ts";
 import type { Emit } from "../events.ts";
@@ -63,7 +63,7 @@ async function work(
     patience: "wait",
     onTrouble: (error) => log.emit(error === null ? { type: "healed" } : { type: "trouble", what: messageOf(error) }),
   });
-  const settings = { ...settingsOf(options, configuration, goal), definitions: plan.definitions };
+  const settings = { ...settingsOf(options, configuration, goal), definitions: warmed(plan.definitions, options) };
   const warn = (what: string): void => log.emit({ type: "warning", what });
   const processes = processesOf(configuration);
   const { routes, close } = await openRoutes(plan, { configuration, modules, processes, emit: log.emit });
@@ -85,6 +85,15 @@ async function work(
     progress.finish();
     metrics?.end();
   }
+}
+
+/** With as many waiting processes as the options ask for. */
+function warmed(definitions: WorkerSettings["definitions"], options: Options): WorkerSettings["definitions"] {
+  const warm = options.integer("warm", 0);
+  if (warm === undefined) return definitions;
+  const changed = (one: Definition): Definition =>
+    one.function ? { ...one, function: { ...one.function, warm } } : one;
+  return new Map([...definitions].map(([name, one]) => [name, changed(one)]));
 }
 
 function metricsFile(options: Options, store: Store, warn: (what: string) => void): MetricsFile | null {

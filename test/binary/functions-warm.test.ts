@@ -188,12 +188,12 @@ export const hang = defineJob({ warm: 1, run() {} });`,
       "jobs.ts",
       `import { spawn } from "node:child_process";
 import { defineJob } from "reeve";
-export const wait = defineJob({ warm: 1, grace: "200ms", limits: { openFiles: 123 }, async run() {
+export const wait = defineJob({ grace: "200ms", limits: { openFiles: 123 }, async run() {
   spawn("setsid", ["sh", "-c", "ulimit -n; exec sleep ${mark}"], { stdio: "inherit" });
   await new Promise(() => {});
 } });`,
     );
-    const worker = await place.worker(ARGS);
+    const worker = await place.worker([...ARGS, "--warm", "1"]);
     const [pid = 0] = await ready(place, worker, 1);
     const id = await place.submit(...ARGS, "wait");
     const [child = 0] = await eventually("its child runs", () => {
