@@ -2,8 +2,11 @@ import { expect, test } from "bun:test";
 import { globSync } from "node:fs";
 import { eventually } from "../support/eventually.ts";
 import { descriptorsOf, filesOf, idsOf, isLiving, livingWithArgument, newMark } from "../support/processes.ts";
+import { SqsServer } from "../support/sqs-server.ts";
+import { existing } from "../support/temporary.ts";
 import { forEachForm } from "./forms.ts";
 import { Place, type Running } from "./place.ts";
+import { SqsPlace } from "./sqs-place.ts";
 
 const ARGS = ["--jobs", "jobs.ts"] as const;
 
@@ -30,6 +33,9 @@ export const tell = defineJob({
 interface Told {
   readonly pid: number;
   readonly word: string;
+  readonly n: number;
+  readonly jobId: string;
+  readonly body: string;
 }
 
 /** The processes that wait for a job: children of the worker that have loaded the module. */
@@ -94,6 +100,28 @@ forEachForm("processes that wait for jobs", (form) => {
 
   // Deno does not tell what a module has imported, so that nothing waits there.
   if (form.name === "deno") return;
+
+  test("run messages of SQS, too", async () => {
+    await using sqs = await SqsServer.start();
+    await using place = await SqsPlace.open(form, sqs);
+    // A stop waits for the poll that is under way.
+    const [queue] = await sqs.createPair({ ReceiveMessageWaitTimeSeconds: "1" });
+    place.write("jobs.ts", TELLING);
+    place.write("word.ts", 'export const word = "first";');
+    const worker = await place.worker([...ARGS, "--queue", place.urlOf(queue)]);
+    const before = await ready(place, worker, 2);
+    const bodies = [1, 2, 3].map((n) => JSON.stringify({ job: "tell", params: { n } }));
+    const ids = await Promise.all(bodies.map((body) => sqs.send(queue, body)));
+    await place.emptied(queue);
+    const results = await Promise.all(ids.map((id) => told(place, id)));
+    expect(results.map(({ n, jobId, body }) => ({ n, jobId, body }))).toEqual(
+      ids.map((jobId, index) => ({ n: index + 1, jobId, body: existing(bodies[index]) })),
+    );
+    expect(new Set(results.map(({ pid }) => pid)).size).toBe(3);
+    expect(results.some(({ pid }) => before.includes(pid))).toBe(true);
+    await stopped(worker);
+    expect(place.processes()).toEqual([]);
+  });
 
   test("are replaced when a file that they have loaded has changed, before a job gets one", async () => {
     await using place = new Place(form);
