@@ -43,25 +43,27 @@ function take({ environment }: SpareOrder): void {
 
 /** No byte more: the rest is the job's. */
 async function readOrder(): Promise<SpareOrder | null> {
-  const head = await readExactly(ORDER_HEAD);
-  const text = head && (await readExactly(head.readUInt32BE()));
+  const head = Buffer.alloc(ORDER_HEAD);
+  // In a thread of its own: what the module has begun goes on meanwhile.
+  const first = await readFirst(head);
+  // What follows comes at once.
+  if (first === 0 || !fill(head, first)) return null;
+  const text = Buffer.alloc(head.readUInt32BE());
   // The worker wrote it, in this version.
-  return text && (JSON.parse(text.toString()) as SpareOrder);
+  return fill(text, 0) ? (JSON.parse(text.toString()) as SpareOrder) : null;
 }
 
-/** Null: nothing more comes. */
-async function readExactly(length: number): Promise<Buffer | null> {
-  const bytes = Buffer.alloc(length);
-  for (let at = 0; at < length;) {
-    const read = await readSome(bytes, at);
-    if (read === 0) return null;
+const readFirst = (bytes: Buffer): Promise<number> =>
+  new Promise((resolve, reject) => {
+    fs().read(STDIN, bytes, 0, bytes.length, null, (error, read) => (error ? reject(error) : resolve(read)));
+  });
+
+/** False: it came to an end before that. */
+function fill(bytes: Buffer, from: number): boolean {
+  for (let at = from; at < bytes.length;) {
+    const read = fs().readSync(STDIN, bytes, at, bytes.length - at, null);
+    if (read === 0) return false;
     at += read;
   }
-  return bytes;
+  return true;
 }
-
-/** In a thread of its own: what the module has begun goes on meanwhile. */
-const readSome = (bytes: Buffer, at: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    fs().read(STDIN, bytes, at, bytes.length - at, null, (error, read) => (error ? reject(error) : resolve(read)));
-  });

@@ -28,7 +28,7 @@ export const functions: Row = {
   async *measure(at) {
     const file = writeModule(at);
     yield* rates(at, file);
-    await using worker = await LiveWorker.start(at, 1, "full", ["--jobs", file]);
+    await using worker = await LiveWorker.start(at, 1, "normal", ["--jobs", file]);
     yield await latency(worker, at);
     yield* messages(worker, at);
   },
