@@ -3,6 +3,7 @@ import { explainLoadFailure, type LoadFailure } from "./load-failure.ts";
 import { loadModule } from "./load.ts";
 import { firstPlace, type Place } from "./places.ts";
 import { definedJobs, type DefinedJob } from "./registry.ts";
+import { withTrouble } from "./trouble.ts";
 
 /** What a module says of itself, as it goes from one process to another. */
 export type Description = { readonly jobs: readonly DescribedJob[]; readonly hasRoute: boolean } | LoadFailure;
@@ -21,12 +22,8 @@ export interface DescribedJob {
 
 /** Loads a module, and tells what is in it. */
 export async function describeModule(file: string, importModule: ImportModule): Promise<Description> {
-  try {
-    const exports = await loadModule(file, importModule);
-    return describeExports(exports, file);
-  } catch (error) {
-    return explainLoadFailure(error, file);
-  }
+  const end = await withTrouble(() => loadModule(file, importModule));
+  return end.kind === "returned" ? describeExports(end.value, file) : explainLoadFailure(end.error, file);
 }
 
 function describeExports(exports: Readonly<Record<string, unknown>>, file: string): Description {

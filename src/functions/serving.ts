@@ -2,6 +2,9 @@ import { DIRECT_VARIABLE } from "../config/function-variable.ts";
 import { importModule } from "../runtime/modules.ts";
 import { serveModule } from "./child.ts";
 
+/** As of every defect of ours: EX_SOFTWARE, sysexits(3). */
+const BROKEN = 70;
+
 /**
  * Does what this process was started for. What a function leaves open or running does not keep its process; what it has
  * written does.
@@ -15,9 +18,15 @@ export async function serve(
 ): Promise<number> {
   const isDirect = process.env[DIRECT_VARIABLE] !== undefined;
   delete process.env[DIRECT_VARIABLE];
-  const way = await serveModule(argv, importModule);
+  const way = await serveModule(argv, importModule).catch(broken);
   if (isDirect) await Promise.all([written(process.stdout), written(process.stderr)]);
   return "code" in way ? way.code : dieAs(way.signal);
+}
+
+/** Said here, and not left to the runtime: what nobody catches is the function's from now on. */
+function broken(error: unknown): { code: number } {
+  console.error(error);
+  return { code: BROKEN };
 }
 
 /** What is written to a file has been, but a stream may have kept what a pipe did not take at once. */

@@ -12,10 +12,20 @@ export interface Thrown {
 
 /** Explains what a function has thrown. Places are told relative to `directory`. */
 export function explain(error: unknown, directory: string): Thrown {
+  try {
+    return explained(error, directory);
+  } catch {
+    // A getter or a proxy of theirs has thrown in its turn.
+    return { message: "thrown: what cannot be shown", stack: "thrown: what cannot be shown" };
+  }
+}
+
+function explained(error: unknown, directory: string): Thrown {
   if (!(error instanceof Error)) return { message: `thrown: ${shortly(error)}`, stack: `thrown: ${inspect(error)}` };
-  const place = firstPlace(error.stack ?? "");
+  const stack = stackOf(error);
+  const place = firstPlace(stack);
   const where = place === null ? "" : ` (${nameOf(place.file, directory)}:${place.line})`;
-  return { message: `${error.name}: ${messageOf(error)}${where}`, stack: stackOf(error) };
+  return { message: `${error.name}: ${messageOf(error)}${where}`, stack };
 }
 
 /** Users of a service read it, too, to whom directories are nothing. */
@@ -31,7 +41,9 @@ function stackOf(error: Error): string {
   const head = `${error.name}: ${error.message}`;
   const stack = theirStack(error.stack ?? "");
   const whole = stack.includes(error.message) ? stack : `${head}\n${stack}`;
-  const { cause } = error;
-  if (cause === undefined) return whole;
-  return `${whole}\nCaused by: ${cause instanceof Error ? stackOf(cause) : inspect(cause)}`;
+  const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+  const because = error.cause === undefined ? [] : [`Caused by: ${shownWhole(error.cause)}`];
+  return [whole, ...several.map((one) => `One of them: ${shownWhole(one)}`), ...because].join("\n");
 }
+
+const shownWhole = (thrown: unknown): string => (thrown instanceof Error ? stackOf(thrown) : inspect(thrown));

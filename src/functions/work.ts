@@ -16,6 +16,9 @@ type Params = Assignment["params"];
 
 const FAILED = 1;
 
+/** What the function has said that its process should exit with. */
+const codeByChoice = (): number => Number(process.exitCode ?? 0);
+
 /** The one function that this process is for. */
 export class Work {
   readonly #assignment: Assignment;
@@ -83,7 +86,7 @@ export class Work {
     const said = end.kind === "returned" ? end.value : end.error;
     if (said instanceof Reject) return this.#rejected(said);
     if (said instanceof Release) return this.#released(said);
-    return end.kind === "returned" ? { code: 0 } : this.#threw(end.error);
+    return end.kind === "returned" ? { code: codeByChoice() } : this.#threw(end.error);
   }
 
   #rejected({ message }: Reject): WayOut {
@@ -109,7 +112,7 @@ export class Work {
   }
 
   async #wayOutOfExit(end: End): Promise<WayOut> {
-    if (end.kind === "returned") return { code: 0 };
+    if (end.kind === "returned") return { code: codeByChoice() };
     const { explain } = await import("./thrown.ts");
     console.error(explain(end.error, path().dirname(this.#file)).stack);
     return this.#stop.by === null ? { code: FAILED } : { signal: this.#stop.by };

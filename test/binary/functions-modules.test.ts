@@ -45,6 +45,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     line: 4,
     says: /no database/,
   },
+  "a rejection that nobody hears at its top": {
+    module: `${IMPORT}\n${GOOD}\nvoid Promise.reject(new Error("no database"));`,
+    line: 3,
+    says: /no database/,
+  },
   "an end of the process at its top": {
     module: "process.exit(4);",
     line: null,

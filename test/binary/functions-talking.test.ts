@@ -40,6 +40,13 @@ export const draws = defineJob({
     return file("chart.csv");
   },
 });
+export const losesIt = defineJob({
+  async run({ result }) {
+    await result("bytes", new Uint8Array([1, 2]).buffer);
+    await result("plain", {});
+    return new Map([["a", 1]]);
+  },
+});
 export const returnsNothing = defineJob({ run() {} });
 `;
 
@@ -64,8 +71,9 @@ forEachForm("a function that tells of itself", (form) => {
     await using place = new Place(form);
     place.write("jobs.ts", MODULE);
     const ids = [];
-    for (const name of ["tells", "draws", "returnsNothing"]) ids.push(await place.submit("--jobs", "jobs.ts", name));
-    const [tells = "", draws = "", nothing = ""] = ids;
+    for (const name of ["tells", "draws", "returnsNothing", "losesIt"])
+      ids.push(await place.submit("--jobs", "jobs.ts", name));
+    const [tells = "", draws = "", nothing = "", losesIt = ""] = ids;
     const { stderr } = await place.drain("--jobs", "jobs.ts", "--json");
     const { results, jobInfo, phase } = await place.show(tells);
     expect({ phase, progress: jobInfo.progress }).toEqual({
@@ -86,6 +94,11 @@ forEachForm("a function that tells of itself", (form) => {
     expect(await place.ok("logs", tells)).toBe("to the output\n");
     expect(await place.ok("why", tells)).toContain("it exited with 0 and said: nothing much");
     expect(stderr).toMatch(/"level":"warn".*a word/);
+    const sizes = (await place.show(losesIt)).results.map(({ id, size }) => `${id} ${size}`);
+    expect(sizes).toEqual(["bytes 2", "plain 3", "result 3"]);
+    const story = await place.ok("why", losesIt);
+    expect(story).toContain('the result "result" is {}, since JSON keeps nothing of what it is (Map)');
+    expect(story).not.toContain('"plain"');
     expect((await place.show(draws)).results.map(({ id, mimeType }) => [id, mimeType])).toContainEqual([
       "result",
       "text/csv",

@@ -18,6 +18,8 @@ interface Way {
   /** Of the error. */
   readonly says?: RegExp | string;
   readonly type?: "transient" | "fatal";
+  /** In the detail of the error. */
+  readonly tells?: RegExp;
   /** Why its exit handler is run; absent: it is not. */
   readonly cause?: string;
   /** What it has written by then. */
@@ -54,7 +56,50 @@ const WAYS: Readonly<Record<string, Way>> = {
     exitCode: 1,
     says: /^Error: unheard \(jobs\.ts:\d+\)/,
   },
-  returnsNoJson: { body: "return 1n;", phase: "ERROR", exitCode: 1, says: "TypeError: " },
+  throwsWhatCannotBeShown: {
+    body: 'const error = new Error("x"); Object.defineProperty(error, "stack", { get() { throw error; } }); throw error;',
+    phase: "ERROR",
+    exitCode: 1,
+    says: "thrown: what cannot be shown",
+  },
+  rejectsUnheardAndReturns: {
+    body: 'void Promise.reject(new Error("unheard")); return 1;',
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^Error: unheard \(jobs\.ts:\d+\)/,
+  },
+  choosesItsCode: { body: "process.exitCode = 4; return 1;", phase: "ERROR", exitCode: 4, says: "exit code 4" },
+  returnsNoJson: {
+    body: "return 1n;",
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^TypeError: the result "result" cannot be JSON: .*BigInt/,
+  },
+  returnsNoFile: {
+    body: 'return file("missing.png");',
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^Error: there is no file missing\.png for the result "result" \(exit code 1\)$/,
+  },
+  hasANamelessResult: {
+    body: 'await result("", 1);',
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^TypeError: a result has an empty id \(jobs\.ts:\d+\)/,
+  },
+  hasTooLongAnId: {
+    body: 'await result("é".repeat(100), 1);',
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^RangeError: a result has too long an id: é+… \(jobs\.ts:\d+\)/,
+  },
+  throwsSeveral: {
+    body: 'throw new AggregateError([new Error("the first"), 2], "all of them");',
+    phase: "ERROR",
+    exitCode: 1,
+    says: /^AggregateError: all of them/,
+    tells: /One of them: Error: the first\n[^]*One of them: 2$/,
+  },
   exits: { body: "process.exit(3);", phase: "ERROR", exitCode: 3, says: "exit code 3" },
   throwsReject: {
     body: 'throw new Reject("no such order");',
@@ -137,7 +182,7 @@ const WAYS: Readonly<Record<string, Way>> = {
 
 /** Each way twice: without an exit handler, and with one. */
 const MODULE = `import { appendFileSync } from "node:fs";
-import { defineJob, Reject, Release } from "reeve";
+import { defineJob, file, Reject, Release } from "reeve";
 
 const notes = (name: string) => (what: string) => appendFileSync(name + ".notes", what + "\\n");
 ${Object.entries(WAYS)
@@ -153,11 +198,21 @@ ${Object.entries(WAYS)
 `;
 
 function jobOf(name: string, keys: string, body: string): string {
-  return `export const ${name} = defineJob({ params: { n: "integer" }, ${keys} async run({ signal, deadline }) { const note = notes("${name}"); ${body} } });`;
+  return `export const ${name} = defineJob({ params: { n: "integer" }, ${keys} async run({ signal, deadline, result }) { const note = notes("${name}"); ${body} } });`;
 }
 
 /** What does not depend on the runtime is seen once. */
-const ON_ONE_FORM = new Set(["throwsNoError", "returnsNoJson", "returnsReject", "returnsRelease", "returnsWhenTold"]);
+const ON_ONE_FORM = new Set([
+  "throwsNoError",
+  "returnsNoJson",
+  "returnsNoFile",
+  "hasANamelessResult",
+  "hasTooLongAnId",
+  "throwsSeveral",
+  "returnsReject",
+  "returnsRelease",
+  "returnsWhenTold",
+]);
 
 /** The jobs for one form, with the way in which each ends. */
 function jobsFor(form: Form): (readonly [name: string, way: Way])[] {
@@ -194,6 +249,7 @@ function check(name: string, way: Way, job: JobDocument, place: Place): void {
     ...(isSignalKnown && { exitCode, signal }),
   });
   if (way.says !== undefined) expect(job.errorSummary?.message).toMatch(way.says);
+  if (way.tells !== undefined) expect(job.errorSummary?.detail).toMatch(way.tells);
   if (way.type !== undefined) expect(job.errorSummary?.type).toBe(way.type);
   if (way.wrote !== undefined) expect(place.lines(`${name}.notes`).slice(0, way.wrote.length)).toEqual([...way.wrote]);
   const handled = place.lines(`${name}.notes`).filter((line) => line.endsWith(" 7 the body"));
