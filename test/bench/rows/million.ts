@@ -59,17 +59,18 @@ const ACTS: Readonly<Record<string, (store: Store) => Promise<number>>> = {
   "numbers for Prometheus": (store) => timed(() => metricsText({ store, isAlive: () => true, now: Date.now() })),
 };
 
-const submitOne = (store: Store): Promise<string[]> =>
-  store.write(() => store.submission.submit([newJob()], Date.now()));
+const submitOne = (store: Store, definition: string | null = null): Promise<string[]> =>
+  store.write(() => store.submission.submit([newJob({ definition })], Date.now()));
 
 /** Jobs as a worker leaves them; the statements below write what it would write. */
-export async function fill(store: Store, jobs: number): Promise<void> {
-  await submitOne(store);
+export async function fill(store: Store, jobs: number, definition: string | null = null): Promise<void> {
+  await submitOne(store, definition);
   const { database } = store;
   for (let first = 1; first < jobs; first += ROWS_A_TRANSACTION) {
     const last = Math.min(first + ROWS_A_TRANSACTION, jobs) - 1;
     database.transaction(() => {
-      for (const statement of FILLING) database.run(statement, first, last);
+      database.run(FILL_JOBS, first, last, definition);
+      for (const statement of FILL_OTHERS) database.run(statement, first, last);
     });
   }
 }
@@ -78,12 +79,14 @@ const NUMBERS = "WITH RECURSIVE n(i) AS (VALUES(?1) UNION ALL SELECT i + 1 FROM 
 /** Long past, so that what is made while measuring is the newest. */
 const MADE_AT = "1700000000000 + i * 10";
 
-const FILLING = [
-  `${NUMBERS} INSERT INTO jobs(seq, id, phase, created_at, started_at, ended_at, destruction, attempts, verdict)
-    SELECT i + 1, lower(hex(randomblob(10))), iif(queued, 'QUEUED', 'COMPLETED'), made, iif(queued, NULL, made + 5),
-      iif(queued, NULL, made + 9), iif(queued, NULL, made + 604800000), iif(queued, 0, 1),
-      iif(queued, NULL, 'acknowledge')
-    FROM (SELECT i, i % ${QUEUED_OF} = 0 AS queued, ${MADE_AT} AS made FROM n)`,
+const FILL_JOBS = `${NUMBERS}
+  INSERT INTO jobs(seq, id, definition, phase, created_at, started_at, ended_at, destruction, attempts, verdict)
+    SELECT i + 1, lower(hex(randomblob(10))), ?3, iif(queued, 'QUEUED', 'COMPLETED'), made,
+      iif(queued, NULL, made + 5), iif(queued, NULL, made + 9), iif(queued, NULL, made + 604800000),
+      iif(queued, 0, 1), iif(queued, NULL, 'acknowledge')
+    FROM (SELECT i, i % ${QUEUED_OF} = 0 AS queued, ${MADE_AT} AS made FROM n)`;
+
+const FILL_OTHERS = [
   `${NUMBERS} INSERT INTO inputs(job, context, command) SELECT i + 1, 1, '["/bin/true"]' FROM n`,
   `${NUMBERS} INSERT INTO attempts(job, number, worker, directory, message_id, receive_count, started_at, ended_at,
       pid, ending, exit_code, verdict, settled_as)

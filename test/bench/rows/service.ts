@@ -98,8 +98,7 @@ async function startBare(at: Surroundings, size: number) {
 /** Gives the id of a job that has ended. */
 async function filledStore(directory: string): Promise<string> {
   const store = openStore(directory, { durability: "normal" });
-  await fill(store, JOBS);
-  store.database.run("UPDATE jobs SET definition = 'one'");
+  await fill(store, JOBS, "one");
   const [job] = store.jobs.list({ phases: ["COMPLETED"], after: null, owner: null, last: 1 });
   store.close();
   return existing(job).id;
