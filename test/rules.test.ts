@@ -268,3 +268,13 @@ test("every room has its rule", () => {
   const rooms = new Set(SRC.map(({ path }) => roomOf(path)));
   expect([...rooms].filter((room) => !Object.hasOwn(EDGES, room))).toEqual([]);
 });
+
+/** Beside these there are files whose names begin with a dot, and what is not kept. */
+const TOP_LEVEL =
+  "CHANGELOG.md LICENSE README.md build.ts bunfig.toml package-lock.json package.json src test tsconfig.json";
+
+test("nothing new stands at the top", () => {
+  const kept = Bun.spawnSync(["git", "ls-files"], { cwd: ROOT }).stdout.toString().trim().split("\n");
+  const names = new Set(kept.map((path) => path.split("/")[0] ?? "").filter((name) => !name.startsWith(".")));
+  expect([...names].toSorted()).toEqual(TOP_LEVEL.split(" ").toSorted());
+});
