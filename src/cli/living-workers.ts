@@ -41,8 +41,9 @@ export async function takingWorkers(store: Store): Promise<WorkerRow[]> {
   return (await livingWorkers(store)).filter(({ concurrency }) => concurrency > 0);
 }
 
-/** What was queued may not be run by anybody. */
-export async function remarkOnWorkers(store: Store): Promise<void> {
+/** What was queued may not be run by anybody. `modules`: which a worker has to be given for it. */
+export async function remarkOnWorkers(store: Store, modules: readonly string[] = []): Promise<void> {
   if ((await takingWorkers(store)).length > 0) return;
-  remark("no worker is running on this store: `reeve work` runs what is queued");
+  const work = ["reeve work", ...modules.map((file) => `--jobs ${file}`)].join(" ");
+  remark(`no worker is running on this store: \`${work}\` runs what is queued`);
 }

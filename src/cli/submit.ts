@@ -34,7 +34,8 @@ function recordAll(invocation: Invocation): Promise<number> {
       : [newJob(await oneRequest(invocation), around(context))];
     const ids = await record(context, jobs);
     await print(ids.map((id) => `${id}\n`).join(""));
-    if (!options.flag("quiet") && jobs.some((job) => !job.hold)) await remarkOnWorkers(context.store);
+    const isRemarked = !options.flag("quiet") && jobs.some((job) => !job.hold);
+    if (isRemarked) await remarkOnWorkers(context.store, options.texts("jobs"));
     return options.flag("wait") ? waitForAll(context.store, ids, { quiet: options.flag("quiet") }) : EXIT.done;
   };
   return withStore(options, submitAll, async (given) => (await readDefinitions(given)).configuration);

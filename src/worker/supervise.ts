@@ -119,7 +119,7 @@ export function notStarted(ending: Ending, endedAt: number): Outcome {
 
 function unplannedEnding(planned: Exclude<Started["planned"], { kind: "plan" }>): Ending {
   if (planned.kind === "rejected") return { kind: "rejected", reason: planned.reason };
-  const message = `this worker has no definition ${planned.definition}`;
+  const message = `this worker has no definition ${planned.definition}, in its reeve.toml or by --jobs`;
   return { kind: "spawn failed", errno: "ENOENT", message };
 }
 

@@ -94,6 +94,16 @@ function write(place: Place, name: string, content: string): void {
   place.write(name, content);
 }
 
+test("a module is named to whoever submits a job of it while no worker runs, who else would start one without", async () => {
+  await using place = new Place(COMPILED);
+  place.write("jobs.ts", `${IMPORT}\n${GOOD}`);
+  const { stderr } = await place.run(["submit", "--jobs", "jobs.ts", "good"]);
+  expect(stderr).toContain("`reeve work --jobs jobs.ts` runs what is queued");
+  await place.run(["work", "--drain"]);
+  const [job] = await place.list();
+  expect(job?.errorSummary?.message).toContain("no definition good, in its reeve.toml or by --jobs");
+});
+
 forEachForm("a module of jobs", (form) => {
   test("that has a mistake ends every verb that needs it with 78, file and line, before anything is taken", async () => {
     await using place = new Place(form);
