@@ -15,6 +15,7 @@ type Source = Readonly<Record<string, unknown>>;
 type Params = Assignment["params"];
 
 const FAILED = 1;
+const LONG_MS = 60_000;
 
 /** What the function has said that its process should exit with. */
 const codeByChoice = (): number => Number(process.exitCode ?? 0);
@@ -35,6 +36,8 @@ export class Work {
 
   /** Runs it. Whatever goes wrong in this process meanwhile is its failure. */
   async perform(task: "run" | "exit", load: () => Promise<Source>): Promise<WayOut> {
+    // Bun's loop spins, instead of waiting, where nothing but a signal can wake it.
+    setInterval(() => {}, LONG_MS);
     const end = await withTrouble(async () => {
       const source = await load();
       this.#stop.listen(source["stopSignal"]);

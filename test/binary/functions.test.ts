@@ -195,6 +195,7 @@ ${Object.entries(WAYS)
     ),
   ])
   .join("\n")}
+${jobOf("waitsIdly", 'timeout: "2s", grace: "5s",', UNTIL_TOLD)}
 `;
 
 function jobOf(name: string, keys: string, body: string): string {
@@ -275,6 +276,15 @@ const stopped = async (worker: Running): Promise<void> => {
   worker.signal("SIGTERM");
   expect((await worker.ended).signal).toBe("SIGTERM");
 };
+
+test("a function that only waits for its signal takes no processor meanwhile", async () => {
+  await using place = new Place(COMPILED);
+  place.write("jobs.ts", MODULE);
+  const id = await place.submit("--jobs", "jobs.ts", "waitsIdly", "--param", "n=7");
+  await place.drain("--jobs", "jobs.ts");
+  const [attempt] = (await place.show(id)).jobInfo.attempts;
+  expect((attempt?.cpuUser ?? 9) + (attempt?.cpuSystem ?? 9)).toBeLessThan(0.7);
+});
 
 forEachForm("a function", (form) => {
   test("ends in each of its ways as a command would, with and without an exit handler", async () => {
